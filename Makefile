@@ -1,0 +1,36 @@
+# Two commands do everything on a machine with Python 3.11+, pip and make: `make benchmark`, `make test`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+.PHONY: benchmark test lint types clean
+
+benchmark: .venv/installed  ## install what is missing, then run the default suite
+	$(BIN)/python run_benchmark.py
+
+test: .venv/installed-test  ## install what is missing, then run the tests
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+types: .venv/installed-test
+	$(BIN)/mypy
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# The stamps make a second call install nothing; a change of pyproject.toml installs anew.
+.venv/installed: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --editable .
+	touch $@
+
+.venv/installed-test: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --editable '.[test]'
+	touch .venv/installed $@
+
+clean:  ## remove the environment; results and caches stay
+	rm -rf .venv
