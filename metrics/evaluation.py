@@ -1,0 +1,224 @@
+"""`evaluate`: embeddings and labels in, every number of one evaluation out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from metrics.definitions import DEFAULT, Metric, Relevance, parse
+from metrics.functions import compute
+from metrics.inputs import (
+    Columns,
+    IntArray,
+    as_names,
+    as_values,
+    check_comparable,
+    excluded_columns,
+    matching_columns,
+    positions_by_value,
+    remove_excluded,
+)
+from metrics.pr_curve import N_POINTS, precision_at_recalls
+from metrics.ranking import (
+    FloatArray,
+    break_ties,
+    mixed_across,
+    nearly_tied_across,
+    rank_positives,
+    seeded_shuffle,
+)
+from metrics.scores import Distance, score_blocks
+
+TIE_RULES = ("expected", "stable")
+NEAR = 1e-6  # scores this close may change places between devices and block sizes
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The numbers of one evaluation. Queries stand in the order given; nan marks a query without the value.
+
+    A query without the value has no positive in the gallery or, for `acc@k`, no item of its instance.
+    """
+
+    summary: Mapping[str, float]  # id -> mean over queries
+    class_balanced: Mapping[str, float]  # id -> mean over classes of their queries' means
+    per_query: Mapping[str, FloatArray]  # id -> (Q,)
+    per_class: Mapping[str, Mapping[Hashable, float]]  # id -> label -> mean over its queries
+    pr_curve: FloatArray  # (11,) precision at recall 0, 0.1 ... 1, mean over queries
+    pr_per_query: FloatArray  # (Q, 11)
+    ties: Mapping[int, float]  # cut k -> share of queries with a tie of positives and others across rank k
+    n_near_ties: int  # queries where a rounding error could move an item across a cut
+    n_relevant: IntArray  # (Q,) positives after exclusions
+    n_ranked: IntArray  # (Q,) items after exclusions
+    n_instances: IntArray | None  # (Q,) items of the query's instance; None where no instances were given
+    dropped: Mapping[str, str]  # default ids that could not be computed, and why
+    n_gallery: int
+
+    @property
+    def n_queries(self) -> int:
+        """Queries given, those without positives included."""
+        return self.n_relevant.size
+
+    @property
+    def n_without_positives(self) -> int:
+        """Queries left out because nothing in the gallery is relevant to them."""
+        return int(np.count_nonzero(self.n_relevant == 0))
+
+    @property
+    def n_without_instance(self) -> int | None:
+        """Queries left out of `acc@k`; None where no instances were given."""
+        return None if self.n_instances is None else int(np.count_nonzero(self.n_instances == 0))
+
+
+def evaluate(
+    query_emb: Any,
+    query_labels: Any,
+    gallery_emb: Any,
+    gallery_labels: Any,
+    *,
+    metrics: Sequence[str] = DEFAULT,
+    distance: Distance = "euclidean",
+    ties: str = "expected",
+    query_ids: Any = None,
+    gallery_ids: Any = None,
+    query_groups: Any = None,
+    gallery_groups: Any = None,
+    query_instances: Any = None,
+    gallery_instances: Any = None,
+    exclude_self: bool = False,
+    block: int = 256,
+    device: str = "cpu",
+    seed: int = 0,
+) -> Evaluation:
+    """Rank the gallery for every query and measure the rankings.
+
+    query_emb (Q, d), gallery_emb (N, d): arrays or tensors; labels (Q,) and (N,): numbers or text.
+    metrics: complete ids. Of the default set, ids that cannot be computed are dropped and reported; asked
+    for by name they are an error. distance: euclidean, cosine, dot, hamming (codes of -1 and 1, or 0 and 1),
+    or a callable (query_block, gallery) -> (B, N) scores, larger is better. ties: `expected`, the mean over
+    all orders of each tie (curves: a tie is one threshold), or `stable`, one order of the gallery drawn from
+    `seed`. exclude_self: before ranking, remove every pair with equal id or equal content group.
+    *_ids, *_groups, *_instances: one entry an item; None, "" or -1 where an item has none.
+    Memory: some arrays of (block, N) scores; nothing of (Q, N). Values are float64 and, on given scores, the
+    same for every block size.
+    Raises ValueError for anything that does not fit, with what was seen and what is allowed.
+
+    >>> photos, photo_labels = [[0.1], [0.8], [0.9]], ["a", "b", "a"]
+    >>> found = evaluate([[0.0], [1.0]], ["a", "b"], photos, photo_labels, metrics=["mrr"])
+    >>> found.summary["mrr"], found.per_query["mrr"]
+    (0.75, array([1. , 0.5]))
+    """
+    if ties not in TIE_RULES:
+        raise ValueError(f"No tie rule named {ties!r}. Known: {', '.join(TIE_RULES)}.")
+    blocks = score_blocks(query_emb, gallery_emb, distance=distance, block=block, device=device)
+    n_queries, n_gallery = len(query_emb), len(gallery_emb)
+    labels = as_values("query_labels", query_labels, n_queries, "query_emb")
+    among = as_values("gallery_labels", gallery_labels, n_gallery, "gallery_emb")
+    columns = _positives(labels, among, query_instances, gallery_instances)
+    named = {"ids": (query_ids, gallery_ids), "groups": (query_groups, gallery_groups)}
+    excluded = excluded_columns(n_queries, n_gallery, named, exclude_self=exclude_self)
+    n_ranked = np.full(n_queries, n_gallery)
+    if excluded is not None:
+        n_ranked -= np.array([removed.size for removed in excluded])
+    wanted, dropped = _choose(metrics, int(n_ranked.min()), has_instances="instance" in columns)
+
+    per_query = {metric.id: np.full(n_queries, np.nan) for metric in wanted}
+    pr_per_query = np.full((n_queries, N_POINTS), np.nan)
+    n_positives = {relevance: np.zeros(n_queries, dtype=np.int64) for relevance in columns}
+    mixed = {metric.k: np.zeros(n_queries, dtype=bool) for metric in wanted if metric.k is not None}
+    near = np.zeros(n_queries, dtype=bool)
+    shuffle = seeded_shuffle(n_gallery, seed)
+    for rows, scores in blocks:
+        if excluded is not None:
+            remove_excluded(scores, excluded[rows])
+        ascending = np.sort(scores, axis=1)
+        for relevance, relevant in columns.items():
+            measured = [metric for metric in wanted if metric.family.relevance == relevance]
+            ranked = rank_positives(scores, ascending, relevant[rows])
+            queries = rows.start + ranked.rows
+            n_positives[relevance][queries] = ranked.n_relevant
+            for k in {metric.k for metric in measured if metric.k is not None}:
+                mixed[k][queries] |= mixed_across(ranked, k)
+                near[queries] |= nearly_tied_across(ranked, ascending, k, NEAR)
+            if ties == "stable":
+                ranked = break_ties(ranked, scores, relevant[rows], shuffle)
+            for metric in measured:
+                per_query[metric.id][queries] = compute(metric, ranked)
+            if relevance == "class":
+                pr_per_query[queries] = precision_at_recalls(ranked)
+
+    members = positions_by_value(labels)
+    per_class = {id_: _class_means(values, members) for id_, values in per_query.items()}
+    return Evaluation(
+        summary={id_: _mean(values) for id_, values in per_query.items()},
+        class_balanced={id_: _mean(np.array(list(means.values()))) for id_, means in per_class.items()},
+        per_query=per_query,
+        per_class=per_class,
+        pr_curve=np.array([_mean(precisions) for precisions in pr_per_query.T]),
+        pr_per_query=pr_per_query,
+        ties={k: float(across.mean()) for k, across in sorted(mixed.items())},
+        n_near_ties=int(near.sum()),
+        n_relevant=n_positives["class"],
+        n_ranked=n_ranked,
+        n_instances=n_positives.get("instance"),
+        dropped=dropped,
+        n_gallery=n_gallery,
+    )
+
+
+def _positives(
+    query_labels: list[Hashable], gallery_labels: list[Hashable], query_instances: Any, gallery_instances: Any
+) -> dict[Relevance, Columns]:
+    """For each sense of relevance that the caller gave, every query's positives."""
+    check_comparable(query_labels, gallery_labels)
+    columns: dict[Relevance, Columns] = {"class": matching_columns(query_labels, gallery_labels)}
+    if (query_instances is None) != (gallery_instances is None):
+        raise ValueError("query_instances and gallery_instances go together: give both or neither.")
+    if query_instances is not None:
+        columns["instance"] = matching_columns(
+            as_names("query_instances", query_instances, len(query_labels), "query_emb"),
+            as_names("gallery_instances", gallery_instances, len(gallery_labels), "gallery_emb"),
+        )
+    return columns
+
+
+def _choose(ids: Sequence[str], n_ranked: int, *, has_instances: bool) -> tuple[list[Metric], dict[str, str]]:
+    """The metrics to compute, and which of the default ones cannot be and why.
+
+    Raises ValueError where an id asked for by name cannot be computed.
+    """
+    wanted, dropped = [], {}
+    if isinstance(ids, str):
+        raise ValueError(f"metrics must be a list of ids, got the text {ids!r}: write [{ids!r}].")
+    for metric in map(parse, dict.fromkeys(ids)):
+        if metric.family.is_curve:
+            raise ValueError(
+                f"{metric.id!r} is a curve, not a number; every Evaluation has it as `pr_curve`."
+            )
+        obstacle = ""
+        if metric.k is not None and metric.k > n_ranked:
+            obstacle = f"it looks at {metric.k} ranks, but a query has only {n_ranked} items to rank"
+        elif metric.family.relevance == "instance" and not has_instances:
+            obstacle = "it needs query_instances and gallery_instances"
+        if not obstacle:
+            wanted.append(metric)
+        elif tuple(ids) == DEFAULT:
+            dropped[metric.id] = obstacle
+        else:
+            raise ValueError(f"Metric {metric.id!r} cannot be computed: {obstacle}.")
+    return wanted, dropped
+
+
+def _mean(values: FloatArray) -> float:
+    """Mean of what is there; nan where nothing is."""
+    present = values[~np.isnan(values)]
+    return float(present.mean()) if present.size else float("nan")
+
+
+def _class_means(values: FloatArray, members: Mapping[Hashable, IntArray]) -> dict[Hashable, float]:
+    """Mean of each class that has a value."""
+    means = {label: _mean(values[queries]) for label, queries in members.items()}
+    return {label: mean for label, mean in means.items() if not np.isnan(mean)}
