@@ -1,0 +1,140 @@
+"""What a data set is: classes, sketches and photos with labels, and the facts that a reader must know."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.errors import BenchmarkError
+from datasets.splits import ZeroShotSplit
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) during long work."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """The pictures of one modality, as parallel sequences in a fixed order.
+
+    files: (n,) paths. names: (n,) relative names that identify an item on every machine. labels: (n,) int64,
+    index into the data set's class names. instances: (n,) id of the object drawn or photographed, "" where
+    unknown; None where the data set has none. groups: (n,) content group, equal for the same picture in
+    several places; None where nothing is repeated. sources: (n,) who made the picture, for protocols that
+    separate artists.
+    """
+
+    files: tuple[Path, ...]
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    instances: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
+    sources: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __post_init__(self) -> None:
+        for name in ("names", "labels", "instances", "groups", "sources"):
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.files):
+                raise ValueError(f"{name} has {len(column)} entries for {len(self.files)} files")
+
+
+@dataclass(frozen=True)
+class DatasetIndex:
+    """All items of a data set, found and checked. skipped: names left out by `--skip-corrupt`."""
+
+    class_names: tuple[str, ...]
+    sketches: Items
+    photos: Items
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which items may train, query or be found, before the split divides the classes.
+
+    Four boolean masks: the first and third over the sketches, the second and fourth over the photos.
+    """
+
+    train_sketches: NDArray[np.bool_]
+    train_photos: NDArray[np.bool_]
+    queries: NDArray[np.bool_]
+    gallery: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """Facts about a data set.
+
+    protocols: named choices of training, query and gallery items, the default first. attributions: one line
+    for each picture set, with its licence, as its authors ask for it. obtain: how a person gets the data.
+    """
+
+    id: str
+    title: str
+    description: str
+    licence: str
+    citation: str
+    obtain: str
+    layout: str
+    protocols: tuple[str, ...] = ("standard",)
+    attributions: tuple[str, ...] = ()
+    n_classes: int | None = None
+    needs_root: bool = True
+
+
+class SketchPhotoDataset(ABC):
+    """A data set as it lies on this machine.
+
+    root: the folder a user named with `--data-root`, None where the data set needs none. cache_dir: where it
+    may keep what it makes. skip_corrupt: leave unreadable pictures out instead of refusing.
+    """
+
+    card: ClassVar[DatasetCard]
+
+    def __init__(self, *, root: Path | None, cache_dir: Path, skip_corrupt: bool = False) -> None:
+        if self.card.needs_root and root is None:
+            raise BenchmarkError(
+                f"data set '{self.card.id}' needs --data-root DIR. {self.card.obtain} "
+                f"Expected layout: {self.card.layout}"
+            )
+        self.root = root
+        self.cache_dir = cache_dir
+        self.skip_corrupt = skip_corrupt
+
+    @property
+    def id(self) -> str:
+        """Name in records and folders."""
+        return self.card.id
+
+    @abstractmethod
+    def index(self, progress: Progress | None = None) -> DatasetIndex:
+        """Find, make and check all items. Raises BenchmarkError naming the file or class at fault."""
+
+    @abstractmethod
+    def split_ids(self) -> tuple[str, ...]:
+        """Names of the committed splits, the default order."""
+
+    @abstractmethod
+    def split(self, split_id: str) -> ZeroShotSplit:
+        """Return a split. Raises BenchmarkError naming the known ones."""
+
+    def roles(self, index: DatasetIndex, protocol: str) -> Roles:
+        """Return the roles of the items under a protocol; here everything may do everything."""
+        self.check_protocol(protocol)
+        sketches, photos = np.ones(len(index.sketches), bool), np.ones(len(index.photos), bool)
+        return Roles(sketches, photos, sketches.copy(), photos.copy())
+
+    def check_protocol(self, protocol: str) -> None:
+        """Raise BenchmarkError when the data set has no protocol of this name."""
+        if protocol not in self.card.protocols:
+            raise BenchmarkError(
+                f"data set '{self.id}' has no protocol '{protocol}'. Known: {', '.join(self.card.protocols)}."
+            )
