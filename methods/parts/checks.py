@@ -1,0 +1,24 @@
+"""Wrong values in a configuration, found before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmark.errors import BenchmarkError
+
+
+def check_choices(config: Any, allowed: Mapping[str, Sequence[Any]]) -> None:
+    """Raise BenchmarkError, naming what is allowed, for a parameter with another value."""
+    for name, values in allowed.items():
+        value = getattr(config, name)
+        if value not in values:
+            raise BenchmarkError(f"{name} = {value!r}, allowed: {', '.join(map(str, values))}.")
+
+
+def check_positive(config: Any, names: Sequence[str]) -> None:
+    """Raise BenchmarkError for a parameter that is 0 or less."""
+    for name in names:
+        value = getattr(config, name)
+        if not value > 0:
+            raise BenchmarkError(f"{name} = {value!r}, allowed: numbers above 0.")

@@ -1,0 +1,145 @@
+"""Records: whole or not there at all, readable later, and honest about what is missing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.records import (
+    PerQuery,
+    Protocol,
+    Rankings,
+    Record,
+    read_run,
+    stored_runs,
+    sweep,
+    write_run,
+)
+
+
+def make_protocol(**changes: str) -> Protocol:
+    fields = {
+        "dataset": "emoji54",
+        "protocol": "cross-artist",
+        "file_list_sha256": "f" * 64,
+        "split": "fold0",
+        "split_sha256": "5" * 64,
+        "setting": "zs",
+        "direction": "sketch2photo",
+        "relevance": "category",
+        "exclusions": "none",
+        "preprocessing": "stretched",
+        "feature_norm": "centred",
+        "pairs": "class",
+        "codes": "real",
+        "ties": "expected",
+        "metric_engine": "1",
+    }
+    return Protocol(**{**fields, **changes})
+
+
+def make_record(**changes: object) -> Record:
+    protocol = make_protocol()
+    fields = {
+        "run_id": "seed0-12345678",
+        "identity": "12345678" + "0" * 56,
+        "status": "complete",
+        "started": "2026-01-01T00:00:00.000000+00:00",
+        "method": "frozen",
+        "seed": 0,
+        "backbone": "tiny",
+        "weights_sha256": "w" * 64,
+        "source_sha256": "s" * 64,
+        "config": {},
+        "config_source": "default",
+        "card": {"id": "frozen"},
+        "protocol": protocol,
+        "fingerprint": protocol.fingerprint,
+        "environment": {},
+    }
+    return Record(**{**fields, **changes})
+
+
+def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    record = make_record()
+    per_query = PerQuery(
+        np.array(["map@all"]), np.ones((1, 2), np.float32), np.array([0, 1]), np.array(["a", "b"])
+    )
+    rankings = Rankings(np.zeros((2, 1), np.int32), np.array(["x"]))
+    write_run(tmp_path, record, per_query=per_query, rankings=rankings, log="fit: 1 s\n")
+    stored = read_run(tmp_path / "emoji54" / "fold0" / "frozen" / "seed0-12345678")
+    assert stored.record == record
+    assert stored.per_query().names.tolist() == ["a", "b"]
+    assert stored.rankings().top.tolist() == [[0], [0]]
+    assert (stored.folder / "log.txt").read_text() == "fit: 1 s\n"
+
+
+def test_every_protocol_field_changes_the_fingerprint() -> None:
+    fingerprint = make_protocol().fingerprint
+    others = {name: make_protocol(**{name: "other"}).fingerprint for name in Protocol.model_fields}
+    assert [name for name, other in others.items() if other == fingerprint] == []
+
+
+def test_the_fingerprint_is_the_sha256_of_the_sorted_fields() -> None:
+    import hashlib
+
+    protocol = make_protocol()
+    text = json.dumps({name: getattr(protocol, name) for name in sorted(Protocol.model_fields)})
+    assert protocol.fingerprint == hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def test_a_run_of_the_same_identity_is_replaced(tmp_path: Path) -> None:
+    write_run(tmp_path, make_record(status="failed", reason="out of memory"))
+    write_run(tmp_path, make_record())
+    assert [run.record.status for run in stored_runs(tmp_path)] == ["complete"]
+
+
+def test_nan_is_refused_and_leaves_no_record(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_run(tmp_path, make_record(phases_s={"fit": float("nan")}))
+    assert list(stored_runs(tmp_path)) == []
+
+
+def test_an_unreadable_record_is_reported_and_left_out(tmp_path: Path) -> None:
+    write_run(tmp_path, make_record())
+    broken = write_run(tmp_path, make_record(run_id="seed1-00000000")).folder / "record.json"
+    broken.write_text("{ half")
+    warnings: list[str] = []
+    assert [run.record.run_id for run in stored_runs(tmp_path, warnings.append)] == ["seed0-12345678"]
+    assert str(broken) in warnings[0]
+
+
+def test_a_record_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, make_record()).folder
+    content = json.loads((folder / "record.json").read_text())
+    (folder / "record.json").write_text(json.dumps({**content, "schema_version": 99}))
+    with pytest.raises(ValueError, match="schema 99 is newer"):
+        read_run(folder)
+
+
+def test_sweep_removes_what_a_dead_process_left_and_keeps_a_living_ones(tmp_path: Path) -> None:
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    )
+    parent = tmp_path / "emoji54" / "fold0" / "frozen"
+    stale, living = parent / f".partial-{dead.stdout.strip()}-x", parent / f".partial-{os.getppid()}-x"
+    stale.mkdir(parents=True)
+    living.mkdir()
+    assert sweep(tmp_path) == 1
+    assert not stale.exists()
+    assert living.exists()
+
+
+def test_a_writer_killed_half_way_leaves_no_run(tmp_path: Path) -> None:
+    def die(path: Path) -> None:
+        path.write_bytes(b"half of a model")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_run(tmp_path, make_record(), save_model=die)
+    assert list(stored_runs(tmp_path)) == []
+    assert sweep(tmp_path) == 1

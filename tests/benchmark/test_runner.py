@@ -1,0 +1,169 @@
+"""The runner: finished runs are kept, failures are records, a kill costs one run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmark.display import SuiteDisplay
+from benchmark.errors import BenchmarkError
+from benchmark.prepare import Where
+from benchmark.records import stored_runs
+from benchmark.registry import load_plugin
+from benchmark.runner import SuiteResult, run_suite
+from benchmark.suite import Suite, Variant
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.usefixtures("open_registries")
+
+Run = Callable[..., SuiteResult]
+
+
+@pytest.fixture
+def run(picture_root: Path, tmp_path: Path) -> Run:
+    """Run methods on the small data set; keyword arguments change suite, places or rerun."""
+
+    def call(*methods: str, rerun: str = "missing", limit: int = 0, **suite: object) -> SuiteResult:
+        chosen = Suite(name="t", title="t", dataset="folder", methods=methods, **suite)  # type: ignore[arg-type]
+        where = Where(
+            cache_dir=tmp_path / "cache",
+            results_dir=tmp_path / "results",
+            data_root=picture_root,
+            limit=limit,
+        )
+        display = SuiteDisplay(Console(file=open(os.devnull, "w")))  # noqa: SIM115, PTH123
+        return run_suite(chosen, where, display, rerun=rerun)  # type: ignore[arg-type]
+
+    return call
+
+
+def test_a_second_call_executes_nothing(run: Run, write_plugin: Callable[..., Path]) -> None:
+    load_plugin(write_plugin("mean_colour"))
+    assert run("mean_colour").n_executed == 1
+    again = run("mean_colour")
+    assert again.n_executed == 0
+    assert again.runs[0].record.status == "complete"
+
+
+def test_rerun_all_executes_everything_again(run: Run, write_plugin: Callable[..., Path]) -> None:
+    load_plugin(write_plugin("mean_colour"))
+    run("mean_colour")
+    assert run("mean_colour", rerun="all").n_executed == 1
+
+
+def test_a_changed_source_is_another_run(
+    run: Run, write_plugin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_plugin("mean_colour")
+    load_plugin(path)
+    first = run("mean_colour").runs[0].record
+    path.write_text(path.read_text() + "\n# a change\n")
+    second = run("mean_colour")
+    assert second.n_executed == 1
+    assert second.runs[0].record.identity != first.identity
+
+
+def test_a_failing_method_is_recorded_and_the_others_go_on(
+    run: Run, write_plugin: Callable[..., Path]
+) -> None:
+    load_plugin(write_plugin("broken", 'raise RuntimeError("no memory for this")'))
+    load_plugin(write_plugin("mean_colour"))
+    result = run("broken", "mean_colour")
+    assert [r.record.status for r in result.runs] == ["failed", "complete"]
+    assert result.runs[0].record.reason == "RuntimeError: no memory for this"
+    assert "no memory for this" in (result.runs[0].folder / "log.txt").read_text()
+    assert len(result.failed) == 1
+
+
+def test_an_unchanged_failure_stays_a_failure_without_being_repeated(
+    run: Run, write_plugin: Callable[..., Path]
+) -> None:
+    load_plugin(write_plugin("broken", "1 / 0"))
+    run("broken")
+    again = run("broken")
+    assert (again.n_executed, len(again.failed)) == (0, 1)
+    assert run("broken", rerun="failed").n_executed == 1
+
+
+def test_a_skipped_method_is_tried_again(run: Run, write_plugin: Callable[..., Path]) -> None:
+    fit = 'from benchmark.errors import NotRunnable; raise NotRunnable("weights missing")'
+    load_plugin(write_plugin("needy", fit))
+    assert run("needy").runs[0].record.reason == "weights missing"
+    again = run("needy")
+    assert (again.n_executed, again.failed) == (1, ())
+
+
+def test_limited_runs_are_partial_and_do_not_stand_for_whole_ones(
+    run: Run, write_plugin: Callable[..., Path]
+) -> None:
+    load_plugin(write_plugin("mean_colour"))
+    assert run("mean_colour", limit=2).runs[0].record.status == "partial"
+    whole = run("mean_colour")
+    assert (whole.n_executed, whole.runs[0].record.status) == (1, "complete")
+
+
+def test_two_methods_of_one_suite_share_the_fingerprint(run: Run, write_plugin: Callable[..., Path]) -> None:
+    load_plugin(write_plugin("one"))
+    load_plugin(write_plugin("two"))
+    fingerprints = {r.record.fingerprint for r in run("one", "two").runs}
+    assert len(fingerprints) == 1
+
+
+def test_a_variant_changes_the_configuration_and_the_row(run: Run, write_plugin: Callable[..., Path]) -> None:
+    path = write_plugin("mean_colour")
+    knob = "    @dataclass(frozen=True)\n    class Config:\n        x: int = 1\n\n    def fit"
+    text = path.read_text().replace("    def fit", knob, 1)
+    path.write_text(text.replace("import time", "import time\nfrom dataclasses import dataclass", 1))
+    load_plugin(path)
+    variant = Variant(method="mean_colour", name="x is 2", config={"x": 2})
+    plain, changed = run("mean_colour", variants=(variant,)).runs
+    assert (plain.record.variant, plain.record.config) == ("", {"x": 1})
+    assert (changed.record.variant, changed.record.config) == ("x is 2", {"x": 2})
+
+
+def test_instance_pairs_without_instances_fail_with_the_reason(
+    run: Run, write_plugin: Callable[..., Path]
+) -> None:
+    load_plugin(write_plugin("mean_colour"))
+    with pytest.raises(BenchmarkError, match="has none"):
+        run("mean_colour", pairs="instance")
+
+
+def test_an_unknown_method_stops_before_the_first_run(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="no method named 'frozzen'. Close names: frozen"):
+        run("frozzen")
+    assert list(stored_runs(tmp_path / "results" / "runs")) == []
+
+
+def test_a_killed_suite_goes_on_where_it_stopped(
+    picture_root: Path, tmp_path: Path, write_plugin: Callable[..., Path]
+) -> None:
+    quick = write_plugin("quick")
+    marker = tmp_path / "started"
+    hanging = write_plugin("hanging", f"Path({str(marker)!r}).touch(); time.sleep(60)")
+    command = [
+        *(sys.executable, "run_benchmark.py", "run", "--dataset", "folder", "--data-root", str(picture_root)),
+        *("--plugin", str(quick), "--plugin", str(hanging), "--methods", "quick,hanging"),
+        *("--cache-dir", str(tmp_path / "cache"), "--results-dir", str(tmp_path / "results")),
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not marker.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert [r.record.method for r in stored_runs(tmp_path / "results" / "runs")] == ["quick"]
+    write_plugin("hanging")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 2 runs are finished already" in done.stderr
+    assert {r.record.method for r in stored_runs(tmp_path / "results" / "runs")} == {"quick", "hanging"}

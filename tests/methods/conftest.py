@@ -1,0 +1,66 @@
+"""A small two-modality world: classes share a latent space, each modality has its own offset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from datasets.seen import SeenData
+
+N_FEATURES, N_LATENT, N_SEEN, N_UNSEEN, N_PER_CLASS = 24, 6, 12, 4, 12
+
+
+@dataclass(frozen=True)
+class World:
+    """Seen data and items of unseen classes, raw or as a suite normalises them."""
+
+    seen: SeenData
+    sketches: Tensor
+    photos: Tensor
+    labels: Tensor
+
+
+def make_world(*, is_raw: bool) -> World:
+    generator = torch.Generator().manual_seed(7)
+    latents = torch.randn(N_SEEN + N_UNSEEN, N_LATENT, generator=generator)
+    class_vectors = normalize(latents @ torch.randn(N_LATENT, 8, generator=generator), dim=1)
+    n_items = (N_SEEN + N_UNSEEN) * N_PER_CLASS
+    labels = torch.arange(n_items) // N_PER_CLASS
+    is_seen = labels < N_SEEN
+
+    def items(offset_at: int) -> Tensor:
+        features = 0.04 * torch.randn(n_items, N_FEATURES, generator=generator)
+        features[:, :N_LATENT] += latents[labels]
+        features[:, offset_at] += 1.0
+        if not is_raw:
+            features = normalize(features - features[is_seen].mean(dim=0), dim=1)
+        return features
+
+    sketches, photos = items(N_LATENT), items(N_LATENT + 1)
+    instances = torch.arange(N_SEEN * N_PER_CLASS)
+    seen = SeenData(
+        class_names=tuple(f"class{c}" for c in range(N_SEEN)),
+        sketches=sketches[is_seen],
+        photos=photos[is_seen],
+        sketch_labels=labels[is_seen],
+        photo_labels=labels[is_seen].clone(),
+        sketch_instances=instances,
+        photo_instances=instances.clone(),
+        class_vectors=class_vectors[:N_SEEN],
+        pairs="class",
+    )
+    return World(seen, sketches[~is_seen], photos[~is_seen], labels[~is_seen])
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world(is_raw=False)
+
+
+@pytest.fixture
+def raw_world() -> World:
+    return make_world(is_raw=True)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmark.errors import NotRunnable
+from benchmark.registry import METHODS
+from methods.base import FitProgress, RetrievalMethod
+
+METHOD_IDS = ("frozen", "centred", "cca", "ridge", "sae", "siamese", "triplet", "zscmr")
+TRAINED = {"hidden": 64, "epochs": 30, "batch": 32, "lr": 5e-3, "width": 16}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "siamese": TRAINED,
+    "triplet": TRAINED,
+    "zscmr": TRAINED,
+    "cca": {"width": 16},
+}
+
+
+@pytest.fixture
+def fitted(request, world, raw_world):
+    """(method, world) of one id, fitted on the world that its card asks for."""
+    its_world = raw_world if METHODS.get(request.param).card.feature_norm == "raw" else world
+    return fit(request.param, its_world), its_world
+
+
+def fit(method_id: str, world: Any, *, seed: int = 0, **changes: Any) -> RetrievalMethod:
+    method = METHODS.get(method_id)
+    config = method.Config(**{**CONFIGS.get(method_id, {}), **changes})
+    return method(config).fit(world.seen, seed=seed, progress=FitProgress())
+
+
+def mean_average_precision(queries: Tensor, gallery: Tensor, q_labels: Tensor, g_labels: Tensor) -> float:
+    """Slow and independent: cosine, one query at a time."""
+    total = 0.0
+    for query, label in zip(queries, q_labels, strict=True):
+        order = torch.cosine_similarity(query[None], gallery).argsort(descending=True)
+        hits, precisions = 0, []
+        for rank, is_hit in enumerate((g_labels[order] == label).tolist(), start=1):
+            if is_hit:
+                hits += 1
+                precisions.append(hits / rank)
+        total += sum(precisions) / len(precisions)
+    return total / len(queries)
+
+
+@pytest.mark.parametrize("fitted", METHOD_IDS, indirect=True)
+def test_training_classes_are_retrieved(fitted):
+    method, world = fitted
+    with torch.inference_mode():
+        queries, gallery = method.embed_sketches(world.seen.sketches), method.embed_photos(world.seen.photos)
+    labels = world.seen.sketch_labels, world.seen.photo_labels
+    assert mean_average_precision(queries, gallery, *labels) >= 0.99
+
+
+@pytest.mark.parametrize("fitted", METHOD_IDS, indirect=True)
+def test_unseen_classes_of_the_same_latent_space_are_retrieved(fitted):
+    method, world = fitted
+    with torch.inference_mode():
+        queries, gallery = method.embed_sketches(world.sketches), method.embed_photos(world.photos)
+    assert mean_average_precision(queries, gallery, world.labels, world.labels) >= 0.8
+
+
+@pytest.mark.parametrize("fitted", METHOD_IDS, indirect=True)
+def test_embedding_is_float32_and_does_not_depend_on_the_batch(fitted):
+    method, world = fitted
+    with torch.inference_mode():
+        whole = method.embed_photos(world.photos)
+        parts = torch.cat([method.embed_photos(part) for part in world.photos.split(5)])
+    assert whole.dtype == torch.float32
+    torch.testing.assert_close(whole, parts, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("fitted", METHOD_IDS, indirect=True)
+def test_a_loaded_method_embeds_as_the_saved_one(fitted, tmp_path):
+    method, world = fitted
+    method.save(tmp_path / "model.safetensors")
+    loaded = type(method).load(tmp_path / "model.safetensors")
+    assert loaded.config == method.config
+    with torch.inference_mode():
+        assert torch.equal(loaded.embed_sketches(world.sketches), method.embed_sketches(world.sketches))
+        assert torch.equal(loaded.embed_photos(world.photos), method.embed_photos(world.photos))
+
+
+@pytest.mark.parametrize("method_id", METHOD_IDS)
+def test_equal_seeds_give_equal_bits_and_other_seeds_differ_where_the_card_says_so(method_id, world):
+    changes = {"epochs": 2} if method_id in ("siamese", "triplet", "zscmr") else {}
+    fits = [fit(method_id, world, seed=seed, **changes) for seed in (0, 0, 1)]
+    with torch.inference_mode():
+        first, again, other = (method.embed_sketches(world.sketches) for method in fits)
+    assert torch.equal(first, again)
+    assert torch.equal(first, other) != METHODS.get(method_id).card.is_random
+
+
+@pytest.mark.parametrize("method_id", ["siamese", "triplet", "zscmr"])
+def test_fit_leaves_the_global_generator_and_the_data_alone(method_id, world):
+    before, sketches = torch.get_rng_state(), world.seen.sketches.clone()
+    fit(method_id, world, epochs=1)
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.equal(sketches, world.seen.sketches)
+
+
+@pytest.mark.parametrize("method_id", ["cca", "siamese", "triplet", "zscmr"])
+def test_instance_pairs_train_too(method_id, world):
+    world.seen.pairs = "instance"
+    embedded = fit(method_id, world, **({} if method_id == "cca" else {"epochs": 1})).embed_photos(
+        world.photos
+    )
+    assert embedded.isfinite().all()
+
+
+@pytest.mark.parametrize("method_id", ["ridge", "sae", "zscmr"])
+def test_missing_class_vectors_make_a_method_not_runnable(method_id, world):
+    world = dataclasses.replace(world, seen=dataclasses.replace(world.seen, class_vectors=None))
+    with pytest.raises(NotRunnable, match="needs a vector for the name of every seen class"):
+        fit(method_id, world)
+
+
+@pytest.mark.parametrize("topology", ["mst_gcn", "distances"])
+def test_zscmr_with_a_topology_retrieves_the_training_classes(topology, world):
+    method = fit("zscmr", world, topology=topology)
+    with torch.inference_mode():
+        queries, gallery = method.embed_sketches(world.seen.sketches), method.embed_photos(world.seen.photos)
+    labels = world.seen.sketch_labels, world.seen.photo_labels
+    assert mean_average_precision(queries, gallery, *labels) >= 0.99
+
+
+@pytest.mark.parametrize("method_id", METHOD_IDS)
+def test_cards_of_methods_with_a_free_width_have_it_in_their_configuration(method_id):
+    method = METHODS.get(method_id)
+    has_width = "width" in {field.name for field in dataclasses.fields(method.Config)}
+    assert has_width == (method.card.width == "free")

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+
+import methods
+from benchmark.errors import BenchmarkError
+from benchmark.registry import METHODS
+from methods.base import FitProgress, make_config
+from methods.parts.networks import Encoder
+from methods.parts.pairs import PairSampler
+from methods.parts.trained import COMMON_SEARCH_SPACE, TrainedConfig, TrainedMethod
+from methods.parts.training import Schedule, seeded, train
+from methods.siamese import Siamese
+
+CONFIGS = Path(methods.__file__).parent / "configs"
+TRAINED = [method_id for method_id in METHODS.ids() if issubclass(METHODS.get(method_id), TrainedMethod)]
+
+
+def encoder(**changes: object) -> Encoder:
+    config = {"hidden": 7, "depth": 2, "dropout": 0.5, "normalise": True, **changes}
+    return Encoder(5, 3, **config)
+
+
+def test_normalised_codes_have_length_1():
+    assert encoder()(torch.randn(4, 5)).norm(dim=1).tolist() == pytest.approx([1.0] * 4)
+
+
+def test_depth_1_is_one_linear_layer():
+    single = encoder(depth=1, normalise=False)
+    x = torch.randn(4, 5)
+    weight, bias = single.layers[0].weight, single.layers[0].bias
+    torch.testing.assert_close(single(x), x @ weight.T + bias)
+
+
+def test_seeded_puts_the_global_generator_back():
+    before = torch.get_rng_state()
+    with seeded(3, "cpu"):
+        first = torch.rand(2)
+    with seeded(3, "cpu"):
+        second = torch.rand(2)
+    assert torch.equal(first, second)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(("n_sketches", "n_batches"), [(100, 4), (128, 4), (129, 5)])
+def test_an_epoch_draws_at_least_as_many_pairs_as_there_are_sketches(n_sketches, n_batches):
+    assert Schedule.batches_per_epoch(n_sketches, 32) == n_batches
+
+
+def test_training_reports_every_epoch(world):
+    progress = FitProgress()
+    Siamese(Siamese.Config(epochs=3, hidden=4)).fit(world.seen, seed=0, progress=progress)
+    assert (progress.done, progress.total, progress.unit) == (3, 3, "epoch")
+    assert progress.note.startswith("loss ")
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(world):
+    class Broken(torch.nn.Linear):
+        def forward(self, batch):
+            return self.weight.sum() * torch.nan
+
+    schedule = Schedule(lr=1e-3, weight_decay=0.0, n_epochs=1, n_batches=1, n_pairs=4)
+    with pytest.raises(FloatingPointError, match="the loss became nan"):
+        train(Broken(1, 1), PairSampler(world.seen, seed=0), schedule, FitProgress())
+
+
+def test_shared_weights_are_saved_once_and_stay_shared_after_loading(world, tmp_path):
+    method = Siamese(Siamese.Config(epochs=1, hidden=4)).fit(world.seen, seed=0, progress=FitProgress())
+    assert {key.partition(".")[0] for key in method.state()} == {"shared"}
+    method.save(tmp_path / "model.safetensors")
+    loaded = Siamese.load(tmp_path / "model.safetensors")
+    assert loaded.sketch_encoder is loaded.photo_encoder
+
+
+@pytest.mark.parametrize("method_id", TRAINED)
+def test_trained_methods_share_the_names_and_search_of_the_common_parameters(method_id):
+    method = METHODS.get(method_id)
+    own = set(method.search_space) - set(COMMON_SEARCH_SPACE)
+    assert issubclass(method.Config, TrainedConfig)
+    assert {name: method.search_space[name] for name in COMMON_SEARCH_SPACE} == COMMON_SEARCH_SPACE
+    assert len(own) <= 4
+    assert own <= set(method.Config.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("method_id", METHODS.ids())
+def test_defaults_lie_within_the_search(method_id):
+    method = METHODS.get(method_id)
+    for name, allowed in method.search_space.items():
+        default = getattr(method.Config(), name)
+        assert default in allowed.choices if allowed.choices else allowed.low <= default <= allowed.high
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*/*.toml")), ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_named_configurations_are_accepted_by_their_method(path):
+    make_config(METHODS.get(path.parent.name), tomllib.loads(path.read_text())["config"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"distance": "manhattan"}, "distance = 'manhattan', allowed: euclidean, cosine"),
+        ({"depth": 3}, "depth = 3, allowed: 1, 2"),
+        ({"epochs": 0}, "epochs = 0, allowed: numbers above 0"),
+        ({"lr": -1.0}, "lr = -1.0, allowed: numbers above 0"),
+    ],
+)
+def test_wrong_values_are_refused_with_what_is_allowed(changes, message):
+    with pytest.raises(BenchmarkError, match=message):
+        TrainedConfig(**changes)
