@@ -35,8 +35,8 @@ def class_vectors(class_names: Sequence[str]) -> NDArray[np.float32]:
     missing = missing_vectors(class_names)
     if missing:
         raise BenchmarkError(
-            f"no class vector for {', '.join(missing)}. Add the names to datasets/vectors/class_names.csv and "
-            "run datasets/vectors/make.py, or spell them as the built-in data sets do."
+            f"no class vector for {', '.join(missing)}. Add the names to datasets/vectors/class_names.csv "
+            "and run `python -m datasets.vectors.make`, or spell them as the built-in data sets do."
         )
     rows = np.stack([_vectors()[spoken_name(name)] for name in class_names]).astype(np.float32)
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
@@ -49,7 +49,5 @@ def vectors_sha256() -> str:
 
 @functools.cache
 def _vectors() -> dict[str, NDArray[np.float16]]:
-    if not VECTORS_FILE.is_file():
-        return {}
     with np.load(VECTORS_FILE, allow_pickle=False) as file:
-        return dict(zip((spoken_name(name) for name in file["names"]), file["vectors"], strict=True))
+        return dict(zip(file["names"].tolist(), file["vectors"], strict=True))

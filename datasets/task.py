@@ -99,11 +99,7 @@ class ZeroShotTask:
         seed: int = 0,
     ) -> None:
         split.check_against(index.class_names)
-        if pairs == "instance" and (index.sketches.instances is None or index.photos.instances is None):
-            raise BenchmarkError(
-                f'pairs = "instance" needs pictures of the same object in both modalities; data set '
-                f"'{split.dataset}' has none. Use pairs = \"class\"."
-            )
+        check_pairs(index, pairs)
         self._index, self._roles, self._split = index, roles, split
         self._sketch_source, self._photo_source = sketches, photos
         self._feature_norm, self._pairs, self._phase, self._seed = feature_norm, pairs, phase, seed
@@ -213,6 +209,15 @@ class ZeroShotTask:
         centred = rows - mean
         length = np.linalg.norm(centred, axis=1, keepdims=True)
         return np.asarray(centred / np.maximum(length, 1e-12), dtype=np.float32)
+
+
+def check_pairs(index: DatasetIndex, pairs: str) -> None:
+    """Raise BenchmarkError when training by instances is asked for and the data set has none."""
+    if pairs == "instance" and (index.sketches.instances is None or index.photos.instances is None):
+        raise BenchmarkError(
+            'pairs = "instance" needs sketches and photos of the same object; this data set has none. '
+            'Use pairs = "class".'
+        )
 
 
 def _inputs(rows: NDArray[Any]) -> Inputs:

@@ -1,0 +1,117 @@
+"""Flags that several verbs share, and what they turn into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.errors import BenchmarkError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from benchmark.prepare import Where
+
+WHERE = "Where things are"
+
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", help="Folder of a data set that is not embedded.", rich_help_panel=WHERE),
+]
+CacheDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache-dir",
+        help="Rendered pictures and features. Default: the platform's cache folder.",
+        rich_help_panel=WHERE,
+    ),
+]
+ResultsDir = Annotated[
+    Path,
+    typer.Option("--results-dir", help="Runs, tables and figures.", rich_help_panel=WHERE),
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="Python file with a method of yours. May be repeated."),
+]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", help='"cpu" or "cuda". Default: cuda where there is one.'),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, help="CPU threads. Results repeat bit for bit at equal threads."),
+]
+RESULTS_DIR = Path(__file__).parents[2] / "results"
+
+
+def words(text: str | None) -> tuple[str, ...] | None:
+    """Split `a,b` into its parts; None stays None."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def cache_folder(chosen: Path | None) -> Path:
+    """Return the cache folder, made if need be."""
+    import platformdirs
+
+    folder = chosen or Path(platformdirs.user_cache_dir("zs-sbir-benchmark"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchmarkError(
+            f"cache folder {folder} cannot be made: {error}. Name another one with --cache-dir."
+        ) from error
+    return folder
+
+
+def set_up(device: str | None, threads: int | None, plugins: list[Path] | None) -> str:
+    """Load plugins, set the threads and return the device. Raises BenchmarkError for a device not there."""
+    import torch
+
+    from benchmark.registry import load_plugin
+
+    for path in plugins or ():
+        load_plugin(path)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    has_cuda = torch.cuda.is_available()
+    if device is None:
+        return "cuda" if has_cuda else "cpu"
+    if device.split(":")[0] not in ("cpu", "cuda"):
+        raise BenchmarkError(f"--device {device}: give cpu or cuda.")
+    if device.startswith("cuda") and not has_cuda:
+        raise BenchmarkError(
+            f"--device {device}: this torch sees no CUDA device. Leave the flag out for the CPU."
+        )
+    return device
+
+
+def make_where(
+    *,
+    cache_dir: Path | None,
+    results_dir: Path,
+    data_root: Path | None,
+    device: str = "cpu",
+    skip_corrupt: bool = False,
+    limit: int = 0,
+) -> Where:
+    """Gather places and machine settings."""
+    from benchmark.prepare import Where
+
+    return Where(
+        cache_dir=cache_folder(cache_dir),
+        results_dir=results_dir,
+        data_root=data_root,
+        device=device,
+        skip_corrupt=skip_corrupt,
+        limit=limit,
+    )
+
+
+def progress_console() -> Console:
+    """Return the console on stderr for everything that is not data."""
+    from rich.console import Console
+
+    return Console(stderr=True)

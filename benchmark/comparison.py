@@ -1,0 +1,275 @@
+"""Records in, numbers out: means over folds and seeds, their intervals, and differences to one reference."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmark.errors import BenchmarkError
+from benchmark.fold_values import Cell, FoldValues, Interval, mean_cell, measure
+from benchmark.joining import by_dataset, check_same_terms, newest
+from benchmark.records import Counts, Protocol, StoredRun
+from metrics.definitions import DEFAULT, parse
+
+__all__ = ["Cell", "Comparison", "Fold", "Interval", "Row", "by_dataset", "compare"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method, or a variant of one, with what a reader must know of it.
+
+    mean: metric -> cell over all folds, empty when a fold is lacking. folds: split -> metric -> cell.
+    absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes: by split.
+    fit_s: mean seconds of one fit, None when a fold is lacking. pr_curve: 11 interpolated precisions, mean over seeds and folds.
+    """
+
+    name: str
+    method: str
+    variant: str
+    card: Mapping[str, Any]
+    mean: Mapping[str, Cell]
+    folds: Mapping[str, Mapping[str, Cell]]
+    absent: Mapping[str, str]
+    seeds: Mapping[str, tuple[int, ...]]
+    config_source: Mapping[str, str]
+    source_sha256: Mapping[str, str]
+    n_train_classes: Mapping[str, int]
+    fit_s: float | None
+    embedding_width: int | None
+    bytes_per_photo: int | None
+    pr_curve: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One split: what was ranked, and what a random order scores. counts is None when no run finished."""
+
+    split: str
+    fingerprint: str
+    counts: Counts | None
+    chance: Mapping[str, float]
+    chance_pr_curve: tuple[float, ...] | None
+    query_names: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything a table or a plot shows. Rows stand best first, rows without a mean last.
+
+    chance: mean over folds of the analytic value of a random order. protocol: of the first split; the
+    others differ in the split alone. dropped_metrics: metric -> why some runs lack it.
+    """
+
+    protocol: Protocol
+    backbone: str
+    reference: str
+    metric_ids: tuple[str, ...]
+    folds: tuple[Fold, ...]
+    rows: tuple[Row, ...]
+    chance: Mapping[str, float]
+    chance_pr_curve: tuple[float, ...] | None
+    dropped_metrics: Mapping[str, str]
+    n_partial: int
+    n_superseded: int
+
+    @property
+    def main_metric(self) -> str:
+        """The metric that orders the rows."""
+        return self.metric_ids[0]
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Ids of the splits, in the order of the folds."""
+        return tuple(fold.split for fold in self.folds)
+
+
+def compare(
+    runs: Sequence[StoredRun], *, reference: str = "centred", metric_ids: Sequence[str] | None = None
+) -> Comparison:
+    """Put the runs of one data set side by side.
+
+    reference: name of the row that differences are taken to; without such a row there are none. metric_ids:
+    the metrics wanted, in this order; else all that the records hold, the default ones first.
+
+    Per-query values are averaged over seeds, then bootstrapped by class and query; folds are strata of equal
+    weight. Rows of one fold share the resamples, so differences are paired. A failed or skipped run leaves
+    its row without a value in that fold and without a mean. Partial runs stay out.
+
+    Raises BenchmarkError when runs were not measured under the same terms, when no run is complete, and for
+    metrics that no run has.
+    """
+    whole = [run for run in runs if run.record.status != "partial"]
+    if not any(run.record.status == "complete" for run in whole):
+        seen = ", ".join(sorted({run.record.status for run in runs})) or "none"
+        raise BenchmarkError(
+            f"no complete run to compare among {len(runs)} records (status: {seen}). "
+            "Run the suite first, or widen --dataset, --splits and --methods."
+        )
+    check_same_terms(whole)
+    chosen, n_superseded = newest(whole)
+    complete = {name: _complete(of_row) for name, of_row in chosen.items()}
+    wanted = _metrics(complete, metric_ids)
+    splits = sorted({run.record.protocol.split for run in whole}, key=_natural)
+    measured = [
+        # Folds are resampled independently of each other: a seed of its own for each.
+        measure(split, _of_split(complete, split), wanted, seed=position)
+        for position, split in enumerate(splits)
+    ]
+    rows = [_row(name, chosen[name], complete[name], splits, measured, reference, wanted) for name in chosen]
+    folds = [_fold(split, values, whole, complete) for split, values in zip(splits, measured, strict=True)]
+    first = min(whole, key=lambda run: _natural(run.record.protocol.split)).record
+    return Comparison(
+        protocol=first.protocol,
+        backbone=first.backbone,
+        reference=reference,
+        metric_ids=wanted,
+        folds=tuple(folds),
+        rows=tuple(sorted(rows, key=lambda row: _order(row, wanted[0]))),
+        chance={
+            metric: statistics.fmean(fold.chance[metric] for fold in folds)
+            for metric in wanted
+            if all(metric in fold.chance for fold in folds)
+        },
+        chance_pr_curve=_mean_curve([fold.chance_pr_curve for fold in folds]),
+        dropped_metrics=_dropped(complete),
+        n_partial=len(runs) - len(whole),
+        n_superseded=n_superseded,
+    )
+
+
+def _complete(of_row: Mapping[str, list[StoredRun]]) -> dict[str, list[StoredRun]]:
+    """The splits in which every seed finished: a mean over the seeds that did not fail would flatter."""
+    return {
+        split: seeds
+        for split, seeds in of_row.items()
+        if all(run.record.status == "complete" for run in seeds)
+    }
+
+
+def _metrics(
+    complete: Mapping[str, Mapping[str, list[StoredRun]]], wanted: Sequence[str] | None
+) -> tuple[str, ...]:
+    present = {m for of_row in complete.values() for seeds in of_row.values() for m in seeds[0].record.scores}
+    if wanted is None:
+        known = [metric for metric in DEFAULT if metric in present]
+        return (*known, *sorted(present - set(known)))
+    for metric in wanted:
+        try:
+            parse(metric)
+        except ValueError as error:
+            raise BenchmarkError(str(error)) from error
+        if metric not in present:
+            raise BenchmarkError(
+                f"no run holds metric '{metric}'. The runs hold: {', '.join(sorted(present))}."
+            )
+    return tuple(dict.fromkeys(wanted))
+
+
+def _row(
+    name: str,
+    chosen: Mapping[str, list[StoredRun]],
+    complete: Mapping[str, list[StoredRun]],
+    splits: Sequence[str],
+    measured: Sequence[FoldValues],
+    reference: str,
+    wanted: Sequence[str],
+) -> Row:
+    def cells(folds: Sequence[FoldValues]) -> dict[str, Cell]:
+        found = ((metric, mean_cell(folds, name, metric, reference)) for metric in wanted)
+        return {metric: cell for metric, cell in found if cell is not None}
+
+    runs = [run.record for seeds in complete.values() for run in seeds]
+    shown = max((run.record for seeds in chosen.values() for run in seeds), key=lambda record: record.started)
+    folds = {split: cells([here]) for split, here in zip(splits, measured, strict=True) if split in complete}
+    is_whole = len(complete) == len(splits)
+    fits = [
+        statistics.fmean(run.record.phases_s["fit"] for run in seeds)
+        for seeds in complete.values()
+        if all("fit" in run.record.phases_s for run in seeds)
+    ]
+    width = runs[0].embedding_width if runs else None
+    return Row(
+        name=name,
+        method=shown.method,
+        variant=shown.variant,
+        card=shown.card,
+        mean=cells(measured) if is_whole else {},
+        folds=folds,
+        absent={split: _absence(chosen.get(split, [])) for split in splits if split not in complete},
+        seeds={split: tuple(run.record.seed for run in seeds) for split, seeds in chosen.items()},
+        config_source={split: seeds[0].record.config_source for split, seeds in complete.items()},
+        source_sha256={split: seeds[0].record.source_sha256 for split, seeds in complete.items()},
+        n_train_classes={
+            split: seeds[0].record.counts.n_train_classes
+            for split, seeds in complete.items()
+            if seeds[0].record.counts
+        },
+        fit_s=statistics.fmean(fits) if len(fits) == len(splits) else None,
+        embedding_width=width,
+        bytes_per_photo=None if width is None else _bytes(width, runs[0].distance),
+        pr_curve=_mean_curve([_mean_curve([r.record.pr_curve for r in s]) for s in complete.values()])
+        if is_whole
+        else None,
+    )
+
+
+def _absence(seeds: Sequence[StoredRun]) -> str:
+    if not seeds:
+        return "no run"
+    ended = next(run.record for run in seeds if run.record.status != "complete")
+    at_seed = f" (seed {ended.seed} of {len(seeds)})" if len(seeds) > 1 else ""
+    return f"{ended.status}{at_seed}: {ended.reason or 'no reason given'}"
+
+
+def _bytes(width: int, distance: str | None) -> int:
+    return -(-width // 8) if distance == "hamming" else 4 * width
+
+
+def _mean_curve(curves: Sequence[Sequence[float] | None]) -> tuple[float, ...] | None:
+    if not curves or any(curve is None for curve in curves):
+        return None
+    return tuple(np.mean(np.array(curves, dtype=np.float64), axis=0).tolist())
+
+
+def _fold(
+    split: str,
+    values: FoldValues,
+    runs: Sequence[StoredRun],
+    complete: Mapping[str, Mapping[str, list[StoredRun]]],
+) -> Fold:
+    finished = [run.record for seeds in _of_split(complete, split).values() for run in seeds]
+    curve = finished[0].chance_pr_curve if finished else None
+    return Fold(
+        split=split,
+        fingerprint=next(r.record.fingerprint for r in runs if r.record.protocol.split == split),
+        counts=finished[0].counts if finished else None,
+        chance=values.chance,
+        chance_pr_curve=None if curve is None else tuple(curve),
+        query_names=values.query_names,
+    )
+
+
+def _of_split(
+    complete: Mapping[str, Mapping[str, list[StoredRun]]], split: str
+) -> dict[str, list[StoredRun]]:
+    return {name: of_row[split] for name, of_row in complete.items() if split in of_row}
+
+
+def _dropped(complete: Mapping[str, Mapping[str, list[StoredRun]]]) -> dict[str, str]:
+    runs = [seeds[0].record for of_row in complete.values() for seeds in of_row.values()]
+    return {metric: why for record in runs for metric, why in record.dropped_metrics.items()}
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Sort key under which fold2 stands before fold10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
+
+
+def _order(row: Row, metric: str) -> tuple[bool, bool, float, str]:
+    value = row.mean[metric].value if metric in row.mean else 0.0
+    return (not row.mean, not row.folds, -value, row.name)

@@ -1,0 +1,122 @@
+"""Which hyper-parameters a run uses, and whether they were chosen without looking at its unseen classes."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import BenchmarkError
+from datasets.class_vectors import spoken_name
+from datasets.splits import ZeroShotSplit
+from methods.base import RetrievalMethod, make_config
+
+CONFIGS_DIR = Path(__file__).parents[1] / "methods" / "configs"
+NAMED = ("default", "paper", "smoke")
+TUNED_ON = ("dataset", "split", "split_sha256", "seen_classes")
+
+
+@dataclass(frozen=True)
+class ResolvedConfig:
+    """A method's `Config` with the place it came from: "default", "tuned", a name, or a path."""
+
+    config: Any
+    source: str
+
+    @property
+    def variant(self) -> str:
+        """Name of a row that does not run on its tuned or default configuration."""
+        return "" if self.source in ("default", "tuned") else Path(self.source).stem
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All hyper-parameters, the defaults included."""
+        return dataclasses.asdict(self.config)
+
+
+def tuned_path(method: str, dataset: str, split: str) -> Path:
+    """Where the configuration tuned on a split's validation classes is kept."""
+    return CONFIGS_DIR / method / dataset / f"{split}.toml"
+
+
+def resolve_config(
+    method: type[RetrievalMethod],
+    choice: str,
+    split: ZeroShotSplit,
+    *,
+    width: int,
+    changes: dict[str, Any] | None = None,
+) -> ResolvedConfig:
+    """Find a method's configuration for a split.
+
+    choice: "tuned" (the committed one of this split, else the defaults), "default", "paper" or "smoke" (the
+    method's file of that name, else the defaults), or the path of a configuration file. width is given to
+    methods that are free to choose theirs. changes are applied last.
+
+    Raises BenchmarkError for a file tuned on classes that are unseen here, and for unknown parameters.
+    """
+    path = _file(method.card.id, choice, split)
+    values = {} if path is None else read_config(path, split)
+    source = "default" if path is None else (choice if choice in (*NAMED, "tuned") else str(path))
+    has_width = any(field.name == "width" for field in dataclasses.fields(method.Config))
+    if method.card.width == "free" and has_width:
+        values["width"] = width
+    return ResolvedConfig(make_config(method, {**values, **(changes or {})}), source)
+
+
+def read_config(path: Path, split: ZeroShotSplit) -> dict[str, Any]:
+    """Read the `[config]` table of a file and refuse what was tuned on this split's unseen classes.
+
+    A file written by `tune` says in `[tuned_on]` which classes were looked at; one without that table, such
+    as published values, was not tuned here.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchmarkError(f"configuration {path} is not valid TOML: {error}") from error
+    if not isinstance(content.get("config"), dict):
+        raise BenchmarkError(f"configuration {path} has no table [config]: parameters go under it.")
+    tuned_on = content.get("tuned_on")
+    if tuned_on is not None:
+        missing = [name for name in TUNED_ON if name not in tuned_on]
+        if missing:
+            raise BenchmarkError(
+                f"configuration {path}: [tuned_on] lacks {', '.join(missing)}, so what it was tuned on "
+                "cannot be checked. Tune it again."
+            )
+        _refuse_overlap(path, tuned_on, split)
+    return dict(content["config"])
+
+
+def _refuse_overlap(path: Path, tuned_on: dict[str, Any], split: ZeroShotSplit) -> None:
+    is_same_split = tuned_on["dataset"] == split.dataset and tuned_on["split"] == split.id
+    if is_same_split and tuned_on["split_sha256"] != split.sha256:
+        raise BenchmarkError(
+            f"configuration {path} was tuned on another version of split '{split.id}' (sha256 "
+            f"{tuned_on['split_sha256'][:12]}…, now {split.sha256[:12]}…). Tune it again."
+        )
+    looked_at = {spoken_name(name) for name in tuned_on["seen_classes"]}
+    overlap = sorted(name for name in split.unseen if spoken_name(name) in looked_at)
+    if overlap:
+        raise BenchmarkError(
+            f"configuration {path} was tuned on {tuned_on['dataset']} split '{tuned_on['split']}', whose "
+            f"seen classes contain {len(overlap)} classes that are unseen in '{split.id}': "
+            f"{', '.join(overlap)}. Tune on this split (`tune`), or use --config default."
+        )
+
+
+def _file(method: str, choice: str, split: ZeroShotSplit) -> Path | None:
+    if choice == "tuned":
+        path = tuned_path(method, split.dataset, split.id)
+        return path if path.is_file() else None
+    if choice in NAMED:
+        path = CONFIGS_DIR / method / f"{choice}.toml"
+        return path if path.is_file() else None
+    path = Path(choice)
+    if not path.is_file():
+        raise BenchmarkError(
+            f"no configuration '{choice}'. Give tuned, {', '.join(NAMED)}, or the path of a .toml file."
+        )
+    return path

@@ -1,0 +1,152 @@
+"""Fit a method on the seen data, then let it embed the test items: the part in which it sees anything."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmark.errors import NotRunnable
+from datasets.seen import Inputs, Pictures
+from datasets.task import Answers, ZeroShotTask
+from methods.base import FitProgress, RetrievalMethod
+
+FEATURE_BATCH = 512
+PICTURE_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What a fitted method made of the test items, in file order, with everything needed to grade it.
+
+    query_emb: (Q, width) float32. gallery_emb: (N, width) float32.
+    """
+
+    method: RetrievalMethod
+    query_emb: NDArray[np.float32]
+    gallery_emb: NDArray[np.float32]
+    answers: Answers
+    n_train_classes: int
+    n_train_sketches: int
+    n_train_photos: int
+    phases_s: dict[str, float]
+
+    @property
+    def distance(self) -> str | Callable[[Any, Any], Any]:
+        """The distance as `metrics.evaluate` takes it."""
+        if self.method.distance != "own":
+            return self.method.distance
+        similarity = getattr(self.method, "similarity", None)
+        if similarity is None:
+            raise ValueError(
+                f"the card of '{self.method.card.id}' says distance=\"own\", but it has no `similarity`"
+            )
+
+        def scores(queries: Any, gallery: Any) -> NDArray[np.float32]:
+            with torch.inference_mode():
+                pair = (torch.as_tensor(part, device=self.method.device) for part in (queries, gallery))
+                return np.asarray(similarity(*pair).cpu().numpy())
+
+        return scores
+
+
+def fit_and_embed(
+    method_class: type[RetrievalMethod],
+    config: Any,
+    task: ZeroShotTask,
+    *,
+    seed: int,
+    device: str,
+    progress: FitProgress,
+) -> Embedded:
+    """Fit on the seen data, then open the test items and embed them in their shuffled order.
+
+    Raises NotRunnable when side information is missing, ValueError for embeddings of a wrong shape or type,
+    and whatever the method raises.
+    """
+    phases_s: dict[str, float] = {}
+    with _timed(phases_s, "read_seen"):
+        seen = task.seen().to(device)
+    if "class vectors" in method_class.card.side_information and seen.class_vectors is None:
+        raise NotRunnable(
+            "needs class vectors, and the names of this data set have none: see README, 'Class vectors'"
+        )
+    n_sketches, n_photos = len(seen.sketches), len(seen.photos)
+    with _seeded(seed), _timed(phases_s, "fit"):
+        method = method_class(config, device=device).fit(seen, seed=seed, progress=progress)
+    n_train_classes = seen.n_train_classes
+    del seen
+    with _seeded(seed), _timed(phases_s, "embed"):
+        items = task.test_items()
+        query_emb = _embed(method.embed_sketches, items.queries, device)
+        gallery_emb = _embed(method.embed_photos, items.gallery, device)
+    if query_emb.shape[1] != gallery_emb.shape[1] and method.distance != "own":
+        raise ValueError(
+            f"embed_sketches gives width {query_emb.shape[1]}, embed_photos {gallery_emb.shape[1]}: "
+            "a distance needs one width"
+        )
+    answers = task.answers()
+    return Embedded(
+        method=method,
+        query_emb=_in_file_order(query_emb, answers.query_order),
+        gallery_emb=_in_file_order(gallery_emb, answers.gallery_order),
+        answers=answers,
+        n_train_classes=n_train_classes,
+        n_train_sketches=n_sketches,
+        n_train_photos=n_photos,
+        phases_s=phases_s,
+    )
+
+
+def _embed(embed: Callable[[torch.Tensor], torch.Tensor], items: Inputs, device: str) -> NDArray[np.float32]:
+    size = PICTURE_BATCH if isinstance(items, Pictures) else FEATURE_BATCH
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(items), size):
+            batch = items[start : start + size].to(device)
+            part = embed(batch)
+            if part.ndim != 2 or len(part) != len(batch) or part.dtype != torch.float32:
+                raise ValueError(
+                    f"{embed.__name__} must give ({len(batch)}, width) float32, "
+                    f"got {tuple(part.shape)} {part.dtype}"
+                )
+            parts.append(part.cpu().numpy())
+    return np.concatenate(parts)
+
+
+def _in_file_order(emb: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:
+    restored = np.empty_like(emb)
+    restored[order] = emb
+    return restored
+
+
+@contextlib.contextmanager
+def _timed(phases_s: dict[str, float], name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    phases_s[name] = time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed what a careless method draws from, and put the generators back afterwards."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    with torch.random.fork_rng():
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(was_deterministic)
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)

@@ -1,0 +1,88 @@
+"""One run, from a plan to a record on disk; a failure is a record too."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmark.embed import fit_and_embed
+from benchmark.environment import describe_environment, peak_memory_mib
+from benchmark.errors import NotRunnable
+from benchmark.grade import grade
+from benchmark.plan import PlannedRun
+from benchmark.prepare import PreparedData
+from benchmark.records import Record, StoredRun, write_run
+from methods.base import FitProgress
+
+
+def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> StoredRun:
+    """Execute a run and write its record, also when the method fails or cannot run.
+
+    KeyboardInterrupt passes through: an interrupted run leaves no record, and the next call repeats it.
+    """
+    record = _blank_record(run, data)
+    runs_dir, device = data.where.runs_dir, data.where.device
+    try:
+        embedded = fit_and_embed(
+            run.method,
+            run.config.config,
+            data.task(run.split, run.method.card),
+            seed=run.seed,
+            device=device,
+            progress=progress,
+        )
+        start = time.perf_counter()
+        graded = grade(embedded, data.index, device=device)
+        phases_s = {**embedded.phases_s, "evaluate": time.perf_counter() - start}
+    except NotRunnable as error:
+        return write_run(runs_dir, _with(record, status="skipped", reason=str(error)))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        return write_run(runs_dir, _with(record, status="failed", reason=reason), log=traceback.format_exc())
+    finished = _with(
+        record,
+        status="partial" if data.where.limit else "complete",
+        phases_s={name: round(seconds, 4) for name, seconds in phases_s.items()},
+        peak_mib=round(peak_memory_mib(), 1),
+        **graded.fields,
+    )
+    return write_run(
+        runs_dir,
+        finished,
+        per_query=graded.per_query,
+        rankings=graded.rankings,
+        log="".join(f"{name}: {seconds:.3f} s\n" for name, seconds in phases_s.items()),
+        save_model=embedded.method.save,
+    )
+
+
+def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
+    return Record(
+        run_id=run.run_id,
+        identity=run.identity,
+        status="failed",
+        started=datetime.now(UTC).isoformat(timespec="microseconds"),
+        method=run.method.card.id,
+        variant=run.variant,
+        seed=run.seed,
+        backbone=data.suite.backbone,
+        weights_sha256=data.backbone.weights_sha256(),
+        source_sha256=run.source_sha256,
+        config=run.config.values,
+        config_source=run.config.source,
+        card=_plain(vars(run.method.card)),
+        protocol=run.protocol,
+        fingerprint=run.protocol.fingerprint,
+        environment=describe_environment(data.where.device),
+        skipped_files=list(data.index.skipped),
+    )
+
+
+def _plain(card: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in card.items()}
+
+
+def _with(record: Record, **fields: Any) -> Record:
+    return record.model_copy(update=fields)

@@ -1,0 +1,157 @@
+"""The values of one fold, and a row's cell: a mean over seeds and folds with its interval."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.errors import BenchmarkError
+from benchmark.records import PerQuery, StoredRun
+from metrics.intervals import bootstrap_means, fold_mean_draws, percentile_interval
+
+Key = tuple[str, str]
+"""Name of a row, id of a metric."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its 95 % interval."""
+
+    value: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True)
+class Cell(Interval):
+    """One row under one metric, in one fold or as the mean over all folds.
+
+    by_seed: value of every seed; of a mean over folds, for the seeds that every fold has. class_balanced:
+    mean over classes in place of queries. difference: to the reference on the same queries, None where there
+    is none.
+    """
+
+    by_seed: Mapping[int, float]
+    class_balanced: float
+    difference: Interval | None
+
+    @property
+    def seed_std(self) -> float | None:
+        """Standard deviation over seeds (n - 1), None with fewer than two."""
+        return statistics.stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None
+
+
+@dataclass(frozen=True)
+class FoldValues:
+    """What the runs of one split measured.
+
+    by_seed, class_balanced: recorded means over queries and over classes. draws: (n_resamples,) bootstrap
+    means, resampled alike for all keys. chance: metric -> analytic value of a random order. query_names: the
+    query sketches.
+    """
+
+    by_seed: Mapping[Key, Mapping[int, float]]
+    class_balanced: Mapping[Key, float]
+    draws: Mapping[Key, NDArray[np.float64]]
+    chance: Mapping[str, float]
+    query_names: frozenset[str]
+
+
+def measure(
+    split: str, runs_of: Mapping[str, Sequence[StoredRun]], metric_ids: Sequence[str], *, seed: int
+) -> FoldValues:
+    """Read the complete runs of one split, by row name, and resample their per-query values.
+
+    Raises BenchmarkError when a file is missing, and when runs disagree on queries or on chance.
+    """
+    stored = {name: [_per_query(run) for run in runs] for name, runs in runs_of.items()}
+    _check_same_queries(split, stored)
+    by_seed, class_balanced, values = {}, {}, {}
+    for name, runs in runs_of.items():
+        for metric in metric_ids:
+            if any(metric not in run.record.scores for run in runs):
+                continue
+            scores = {run.record.seed: run.record.scores[metric] for run in runs}
+            by_seed[name, metric] = {key: score.value for key, score in scores.items()}
+            class_balanced[name, metric] = statistics.fmean(s.class_balanced for s in scores.values())
+            values[name, metric] = np.mean([_values(arrays, metric) for arrays in stored[name]], axis=0)
+    draws: dict[Key, NDArray[np.float64]] = {}
+    arrays = next((per_query[0] for per_query in stored.values()), None)
+    if arrays is not None:
+        # One call for all rows and metrics: they share the resamples, so their differences are paired.
+        together = bootstrap_means(np.stack(list(values.values())), arrays.labels, seed=seed)
+        draws = dict(zip(values, together, strict=True))
+    names = frozenset[str]() if arrays is None else frozenset(arrays.names.tolist())
+    return FoldValues(by_seed, class_balanced, draws, _chance(split, runs_of, metric_ids), names)
+
+
+def mean_cell(folds: Sequence[FoldValues], name: str, metric: str, reference: str) -> Cell | None:
+    """One row's mean over folds of equal weight; None when a fold lacks it."""
+    key, other = (name, metric), (reference, metric)
+    if any(key not in fold.draws for fold in folds):
+        return None
+    value, difference = _mean(folds, key), None
+    if name != reference and all(other in fold.draws for fold in folds):
+        paired = fold_mean_draws([fold.draws[key] - fold.draws[other] for fold in folds])
+        difference = Interval(value - _mean(folds, other), *percentile_interval(paired))
+    low, high = percentile_interval(fold_mean_draws([fold.draws[key] for fold in folds]))
+    shared = set.intersection(*(set(fold.by_seed[key]) for fold in folds))
+    return Cell(
+        value=value,
+        ci_low=low,
+        ci_high=high,
+        by_seed={s: statistics.fmean(fold.by_seed[key][s] for fold in folds) for s in sorted(shared)},
+        class_balanced=statistics.fmean(fold.class_balanced[key] for fold in folds),
+        difference=difference,
+    )
+
+
+def _mean(folds: Sequence[FoldValues], key: Key) -> float:
+    return statistics.fmean(statistics.fmean(fold.by_seed[key].values()) for fold in folds)
+
+
+def _per_query(run: StoredRun) -> PerQuery:
+    try:
+        return run.per_query()
+    except OSError as error:
+        raise BenchmarkError(
+            f"{run.folder}: per_query.npz cannot be read ({error.strerror or error}), so this run has no "
+            "intervals. Restore the file, remove the folder, or run again with --rerun all."
+        ) from error
+
+
+def _values(arrays: PerQuery, metric: str) -> NDArray[np.float64]:
+    own: NDArray[np.float64] = arrays.values[arrays.metric_ids.tolist().index(metric)].astype(np.float64)
+    return own
+
+
+def _check_same_queries(split: str, stored: Mapping[str, Sequence[PerQuery]]) -> None:
+    listed = [(name, arrays) for name, of_row in stored.items() for arrays in of_row]
+    for name, arrays in listed[1:]:
+        first_name, first = listed[0]
+        if not np.array_equal(arrays.names, first.names) or not np.array_equal(arrays.labels, first.labels):
+            raise BenchmarkError(
+                f"split '{split}': the queries of '{name}' are not those of '{first_name}' although their "
+                "fingerprints are equal. One of the records was changed: run both again with --rerun all."
+            )
+
+
+def _chance(
+    split: str, runs_of: Mapping[str, Sequence[StoredRun]], metric_ids: Sequence[str]
+) -> dict[str, float]:
+    chance: dict[str, tuple[float, str]] = {}
+    for name, runs in runs_of.items():
+        for metric in metric_ids:
+            for own in [run.record.scores[metric].chance for run in runs if metric in run.record.scores]:
+                first, first_name = chance.setdefault(metric, (own, name))
+                if abs(own - first) > 1e-9:
+                    raise BenchmarkError(
+                        f"split '{split}': chance of {metric} is {own!r} in '{name}' and {first!r} in "
+                        f"'{first_name}' although their fingerprints are equal. "
+                        "Run both again with --rerun all."
+                    )
+    return {metric: value for metric, (value, _) in chance.items()}

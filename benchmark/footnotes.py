@@ -1,0 +1,198 @@
+"""What stands below a table: what was measured, how, and which rows are not on equal terms."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from benchmark.comparison import Comparison, Fold, Row
+from metrics.definitions import parse
+
+N_CLASSES_ENOUGH = 40
+
+_DATA_WARNINGS = {
+    "emoji54": "Its photos are clip-art and its sketches pen drawings: the numbers cannot be compared with "
+    "those on Sketchy, TU-Berlin or QuickDraw",
+}
+_TIE_RULES = {
+    "expected": "items of equal score count with the mean over all their orders",
+    "stable": "items of equal score stay in one seeded order of the gallery",
+}
+_SYMBOLS = (
+    "One query ranks N items, R of them positive at ranks r_1 < ... < r_R, h_k of them among the first k; "
+    "values are means over queries."
+)
+
+
+@dataclass(frozen=True)
+class Note:
+    """One footnote: what it is about in a word or two, and the text."""
+
+    label: str
+    text: str
+
+
+def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, ...]:
+    """All footnotes of a table that shows these metrics, what was measured first, exceptions last."""
+    written = (
+        ("Data", _data(comparison)),
+        ("Sizes", "; ".join(_sizes(comparison.folds))),
+        ("Pictures", _pictures(comparison)),
+        ("Metrics", "; ".join(_definitions(metric_ids)) + ". " + _SYMBOLS),
+        ("Ties", _TIE_RULES.get(comparison.protocol.ties, comparison.protocol.ties) + "."),
+        ("Chance", "the expectation under a random order, computed, not run."),
+        ("Intervals", _intervals(comparison)),
+        ("Differences", _differences(comparison)),
+        ("Missing", "; ".join(_missing(comparison))),
+        ("Left out", "; ".join(_left_out(comparison))),
+        ("Unequal", "; ".join(_unequal(comparison))),
+        ("Side information", _grouped(comparison.rows, lambda row: row.card.get("side_information", ()))),
+        ("Configuration", _grouped(comparison.rows, _configurations)),
+    )
+    return tuple(Note(label, text) for label, text in written if text)
+
+
+def _data(comparison: Comparison) -> str:
+    protocol, splits = comparison.protocol, comparison.splits
+    mean = f"mean over {len(splits)} splits of equal weight" if len(splits) > 1 else "one split"
+    text = (
+        f"{protocol.dataset}, protocol {protocol.protocol}, setting {protocol.setting}, "
+        f"{protocol.direction}, relevance {protocol.relevance}, exclusions {protocol.exclusions}; "
+        f"{mean} ({', '.join(splits)})."
+    )
+    warning = _DATA_WARNINGS.get(protocol.dataset)
+    return f"{text} {warning}." if warning else text
+
+
+def _sizes(folds: Sequence[Fold]) -> Iterator[str]:
+    counted = [(fold.split, fold.counts) for fold in folds if fold.counts is not None]
+    yield "queries / photos / unseen classes / seen classes: " + ", ".join(
+        f"{split} {n.n_queries:,} / {n.n_gallery:,} / {n.n_unseen_classes} / {n.n_seen_classes}"
+        for split, n in counted
+    )
+    for split, n in counted:
+        if n.n_without_positives:
+            queries = _counted(n.n_without_positives, "query", "queries")
+            yield f"{queries} of {split} without a positive left out"
+
+
+def _pictures(comparison: Comparison) -> str:
+    protocol = comparison.protocol
+    return (
+        f"backbone {comparison.backbone}, features {protocol.feature_norm}, pairs by {protocol.pairs}, "
+        f"codes {protocol.codes}; {protocol.preprocessing}."
+    )
+
+
+def _definitions(metric_ids: Sequence[str]) -> Iterator[str]:
+    families = {parse(metric).family.pattern: parse(metric).family for metric in metric_ids}
+    for pattern, family in families.items():
+        yield f"{pattern} = {family.title[0].lower()}{family.title[1:]}, {family.formula}"
+
+
+def _intervals(comparison: Comparison) -> str:
+    text = (
+        "in brackets, 95 %, percentile bootstrap over classes, then over the queries of each, on values "
+        "averaged over seeds. Every interval is conditional on split, gallery and backbone."
+    )
+    n_classes = [fold.counts.n_unseen_classes for fold in comparison.folds if fold.counts]
+    if min(n_classes) < N_CLASSES_ENOUGH:
+        text += (
+            f" With {min(n_classes)} classes they cover too little: in simulations 88 to 92 % at 12 or 13 "
+            "classes, 93 % at 25 to 30."
+        )
+    if len(n_classes) > 1:
+        text += " Splits share training classes, which no interval shows."
+    for one, other in combinations(comparison.folds, 2):
+        if n_shared := len(one.query_names & other.query_names):
+            text += (
+                f" {one.split} and {other.split} share {n_shared:,} queries: they are not independent, and "
+                "the interval of their mean is too narrow."
+            )
+    return text
+
+
+def _differences(comparison: Comparison) -> str:
+    if any(row.name == comparison.reference for row in comparison.rows):
+        return f"{comparison.main_metric} minus that of '{comparison.reference}', both resampled alike."
+    return f"none, because no run of '{comparison.reference}' is among these."
+
+
+def _missing(comparison: Comparison) -> Iterator[str]:
+    for row in comparison.rows:
+        splits_of: dict[str, list[str]] = defaultdict(list)
+        for split, reason in row.absent.items():
+            splits_of[" ".join(reason.split())].append(split)
+        for reason, splits in splits_of.items():
+            yield f"{row.name} on {_splits(splits, comparison)}, {reason}"
+        if row.folds and row.absent:
+            yield f"{row.name} therefore has no mean"
+
+
+def _left_out(comparison: Comparison) -> Iterator[str]:
+    if comparison.n_partial:
+        yield f"{_counted(comparison.n_partial, 'partial run', 'partial runs')} (--limit)"
+    if comparison.n_superseded:
+        yield _counted(comparison.n_superseded, "run", "runs") + " superseded by a newer one"
+    for metric, reason in comparison.dropped_metrics.items():
+        yield f"{metric} where it cannot be computed: {reason}"
+
+
+def _unequal(comparison: Comparison) -> Iterator[str]:
+    """Where rows differ in what should be shared, or a row differs between splits."""
+    rows = comparison.rows
+    fixed = [
+        f"{row.name} ({row.embedding_width})"
+        for row in rows
+        if row.card.get("width") == "fixed" and row.embedding_width is not None
+    ]
+    if fixed:
+        yield f"width given by the method: {', '.join(fixed)}"
+    raw = [row.name for row in rows if row.card.get("feature_norm") == "raw"]
+    if raw and comparison.protocol.feature_norm != "raw":
+        yield f"raw features by the method's idea: {', '.join(raw)}"
+    pictures = [row.name for row in rows if row.card.get("input") == "images"]
+    if pictures:
+        yield f"pictures instead of features: {', '.join(pictures)}"
+    for row in rows:
+        fewer = {
+            fold.split: f"{n} of {fold.counts.n_seen_classes}"
+            for fold in comparison.folds
+            if fold.counts and (n := row.n_train_classes.get(fold.split, 0))
+            if n < fold.counts.n_seen_classes
+        }
+        if fewer:
+            yield f"{row.name} trained on fewer seen classes ({_by_split(fewer)})"
+        done = {split: str(seeds)[1:-1].rstrip(",") for split, seeds in row.seeds.items()}
+        if len(set(done.values())) > 1:
+            yield f"{row.name} has other seeds in other splits ({_by_split(done)})"
+        if len(set(row.source_sha256.values())) > 1:
+            yield f"the source of {row.name} changed between its splits: run it again"
+
+
+def _configurations(row: Row) -> list[str]:
+    return sorted(set(row.config_source.values()))
+
+
+def _grouped(rows: Iterable[Row], kinds: Callable[[Row], Iterable[str]]) -> str:
+    names_of: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        for kind in kinds(row):
+            names_of[kind].append(row.name)
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in sorted(names_of.items()))
+
+
+def _by_split(values: Mapping[str, str]) -> str:
+    if len(set(values.values())) == 1:
+        return next(iter(values.values()))
+    return "; ".join(f"{split}: {value}" for split, value in values.items())
+
+
+def _splits(splits: Sequence[str], comparison: Comparison) -> str:
+    return "every split" if len(splits) == len(comparison.folds) > 1 else ", ".join(splits)
+
+
+def _counted(n: int, noun: str, plural: str) -> str:
+    return f"{n:,} {noun if n == 1 else plural}"

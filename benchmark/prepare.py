@@ -1,0 +1,164 @@
+"""A suite's data, found, checked and hashed; features on demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import metrics
+from benchmark.errors import BenchmarkError
+from benchmark.records import Protocol, digest
+from benchmark.registry import BACKBONES, DATASETS
+from benchmark.suite import Suite
+from datasets.backbones import Backbone
+from datasets.base import DatasetIndex, Items, Progress, SketchPhotoDataset
+from datasets.features import Features, extract
+from datasets.pictures import content_digest
+from datasets.splits import ZeroShotSplit
+from datasets.task import Phase, PictureSource, RowSource, ZeroShotTask, check_pairs
+from methods.base import MethodCard
+
+PREPROCESSING = "RGB on white, stretched to a square, bicubic; sketches as drawn"
+
+
+@dataclass(frozen=True)
+class Where:
+    """Places and machine settings of a call. limit: items per class and modality, 0 for all."""
+
+    cache_dir: Path
+    results_dir: Path
+    data_root: Path | None = None
+    device: str = "cpu"
+    skip_corrupt: bool = False
+    limit: int = 0
+
+    @property
+    def runs_dir(self) -> Path:
+        """Where finished runs are kept."""
+        return self.results_dir / "runs"
+
+
+class PreparedData:
+    """One data set under a suite's terms: from here runs get their task and their protocol block."""
+
+    def __init__(self, suite: Suite, where: Where, *, progress: Progress | None = None) -> None:
+        self.dataset: SketchPhotoDataset = DATASETS.get(suite.dataset)(
+            root=where.data_root, cache_dir=where.cache_dir, skip_corrupt=where.skip_corrupt
+        )
+        self.suite, self.where = suite, where
+        self.protocol_name = suite.protocol or self.dataset.card.protocols[0]
+        self.dataset.check_protocol(self.protocol_name)
+        self.backbone: Backbone = BACKBONES.get(suite.backbone)()
+        index = self.dataset.index(progress)
+        self.index = _limited(index, where.limit) if where.limit else index
+        check_pairs(self.index, suite.pairs)
+        self.file_list_sha256 = _file_list_sha256(self.index)
+        self.roles = self.dataset.roles(self.index, self.protocol_name)
+        self._features: tuple[Features, Features] | None = None
+
+    def splits(self) -> tuple[ZeroShotSplit, ...]:
+        """Return the suite's splits, each checked against the data set."""
+        wanted = self.dataset.split_ids() if self.suite.splits == "all" else self.suite.splits
+        splits = tuple(self.dataset.split(split_id) for split_id in wanted)
+        for split in splits:
+            split.check_against(self.index.class_names)
+        return splits
+
+    def protocol(self, split: ZeroShotSplit) -> Protocol:
+        """Return what makes a number on this split comparable."""
+        return Protocol(
+            dataset=self.dataset.id,
+            protocol=self.protocol_name,
+            file_list_sha256=self.file_list_sha256,
+            split=split.id,
+            split_sha256=split.sha256,
+            setting="zs",
+            direction="sketch2photo",
+            relevance="category",
+            exclusions="none",
+            preprocessing=PREPROCESSING,
+            feature_norm=self.suite.feature_norm,
+            pairs=self.suite.pairs,
+            codes="real",
+            ties="expected",
+            metric_engine=metrics.ENGINE_VERSION,
+        )
+
+    def task(self, split: ZeroShotSplit, card: MethodCard, *, phase: Phase = "run") -> ZeroShotTask:
+        """Return the task of a method with this card. `extract_features` comes first where it needs them."""
+        sketches, photos = self._sources(card)
+        return ZeroShotTask(
+            self.index,
+            self.roles,
+            split,
+            sketches=sketches,
+            photos=photos,
+            feature_norm="raw" if card.feature_norm == "raw" else self.suite.feature_norm,
+            pairs=self.suite.pairs,
+            phase=phase,
+        )
+
+    def extract_features(self, progress: Progress | None = None) -> None:
+        """Read or compute the features of all pictures, sketches first."""
+        if self._features is not None:
+            return
+        n_sketches, n_photos = len(self.index.sketches), len(self.index.photos)
+
+        def extracted(items: Items, n_before: int) -> Features:
+            return extract(
+                items.files,
+                self.backbone,
+                cache_dir=self.where.cache_dir,
+                device=self.where.device,
+                progress=progress and (lambda done, _: progress(n_before + done, n_sketches + n_photos)),
+            )
+
+        self._features = (extracted(self.index.sketches, 0), extracted(self.index.photos, n_sketches))
+
+    def _sources(self, card: MethodCard) -> tuple[RowSource, RowSource]:
+        if card.input == "images":
+            size = self.backbone.card.image_size
+            return PictureSource(self.index.sketches, size), PictureSource(self.index.photos, size)
+        if self._features is None:
+            self.extract_features()
+        assert self._features is not None
+        return self._features
+
+
+def _file_list_sha256(index: DatasetIndex) -> str:
+    rows = []
+    for modality, items in (("sketch", index.sketches), ("photo", index.photos)):
+        digests = content_digest(items.files)
+        for name, label, content in zip(items.names, items.labels, digests, strict=True):
+            rows.append((modality, index.class_names[label], name, content))
+    return digest(sorted(rows))
+
+
+def _limited(index: DatasetIndex, n_per_class: int) -> DatasetIndex:
+    return replace(
+        index,
+        sketches=_first_of_each_class(index.sketches, n_per_class),
+        photos=_first_of_each_class(index.photos, n_per_class),
+    )
+
+
+def _first_of_each_class(items: Items, n_per_class: int) -> Items:
+    if n_per_class < 1:
+        raise BenchmarkError(f"--limit must be at least 1, got {n_per_class}")
+    kept = np.sort(
+        np.concatenate([np.flatnonzero(items.labels == c)[:n_per_class] for c in np.unique(items.labels)])
+    )
+
+    def take(column: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if column is None else tuple(column[i] for i in kept)
+
+    return Items(
+        files=tuple(items.files[i] for i in kept),
+        names=tuple(items.names[i] for i in kept),
+        labels=items.labels[kept],
+        instances=take(items.instances),
+        groups=take(items.groups),
+        sources=take(items.sources),
+    )

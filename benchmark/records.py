@@ -1,0 +1,243 @@
+"""What is kept of a run: one folder, written under a temporary name and renamed when it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+SCHEMA = 1
+_TEMPORARY = ".partial-"
+
+
+class Protocol(BaseModel):
+    """Everything that makes two numbers comparable. Tables join on its hash and on nothing else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    protocol: str
+    file_list_sha256: str
+    split: str
+    split_sha256: str
+    setting: str
+    direction: str
+    relevance: str
+    exclusions: str
+    preprocessing: str
+    feature_norm: str
+    pairs: str
+    codes: str
+    ties: str
+    metric_engine: str
+
+    @property
+    def fingerprint(self) -> str:
+        """First 12 hex digits of the sha256 over the sorted fields."""
+        return digest(self.model_dump())[:12]
+
+
+class Score(BaseModel):
+    """One metric of one run: query mean with its 95 % interval, class-balanced mean, analytic chance."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    value: float
+    ci_low: float
+    ci_high: float
+    class_balanced: float
+    chance: float
+    n_queries_used: int
+
+
+class Counts(BaseModel):
+    """Sizes of a run. tie_frac: share of queries with a mixed tie across a cut, by cut."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    n_queries: int
+    n_gallery: int
+    n_unseen_classes: int
+    n_seen_classes: int
+    n_train_classes: int
+    n_train_sketches: int
+    n_train_photos: int
+    n_without_positives: int
+    n_near_ties: int
+    tie_frac: dict[str, float]
+
+
+class Record(BaseModel):
+    """`record.json`. Missing values are null; a failed or skipped run has no scores and a reason.
+
+    variant: "" for a method as the suite runs it, else what sets this row apart, such as "smoke" or
+    "without latent": rows of a table are (method, variant).
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA
+    run_id: str
+    identity: str
+    status: Literal["complete", "partial", "failed", "skipped"]
+    reason: str | None = None
+    started: str
+    method: str
+    variant: str = ""
+    seed: int
+    backbone: str
+    weights_sha256: str
+    source_sha256: str
+    config: dict[str, Any]
+    config_source: str
+    card: dict[str, Any]
+    protocol: Protocol
+    fingerprint: str
+    environment: dict[str, Any]
+    phases_s: dict[str, float] = {}
+    peak_mib: float | None = None
+    scores: dict[str, Score] = {}
+    dropped_metrics: dict[str, str] = {}
+    pr_curve: list[float] | None = None
+    chance_pr_curve: list[float] | None = None
+    per_class: dict[str, dict[str, float | None]] = {}
+    counts: Counts | None = None
+    embedding_width: int | None = None
+    distance: str | None = None
+    n_parameters: int | None = None
+    skipped_files: list[str] = []
+
+
+@dataclass(frozen=True)
+class PerQuery:
+    """Values of every query, so that a disputed number can be checked.
+
+    metric_ids: (M,). values: (M, Q) float32, nan where a query has no value. labels: (Q,) int64 classes.
+    names: (Q,) relative names of the query sketches.
+    """
+
+    metric_ids: NDArray[np.str_]
+    values: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    names: NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """The best matches of every query. top: (Q, up to 200) int32 into names, (N,) of the gallery photos."""
+
+    top: NDArray[np.int32]
+    names: NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run on disk; arrays are read when asked for."""
+
+    folder: Path
+    record: Record
+
+    def per_query(self) -> PerQuery:
+        """Read `per_query.npz`."""
+        with np.load(self.folder / "per_query.npz", allow_pickle=False) as file:
+            return PerQuery(file["metric_ids"], file["values"], file["labels"], file["names"])
+
+    def rankings(self) -> Rankings:
+        """Read `rankings.npz`."""
+        with np.load(self.folder / "rankings.npz", allow_pickle=False) as file:
+            return Rankings(file["top"], file["names"])
+
+
+def digest(content: Any) -> str:
+    """Return the sha256 of a JSON-able value, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def run_folder(runs_dir: Path, record: Record) -> Path:
+    """`<runs>/<dataset>/<split>/<method>/<run-id>`."""
+    return runs_dir / record.protocol.dataset / record.protocol.split / record.method / record.run_id
+
+
+def write_run(
+    runs_dir: Path,
+    record: Record,
+    *,
+    per_query: PerQuery | None = None,
+    rankings: Rankings | None = None,
+    log: str = "",
+    save_model: Callable[[Path], None] | None = None,
+) -> StoredRun:
+    """Write a run so that a reader sees all of it or nothing; a run of the same identity is replaced."""
+    target = run_folder(runs_dir, record)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{os.getpid()}-", dir=target.parent))
+    temporary.chmod(0o755)  # mkdtemp makes private folders; results are meant to be read
+    if per_query is not None:
+        np.savez_compressed(temporary / "per_query.npz", **vars(per_query))
+    if rankings is not None:
+        np.savez_compressed(temporary / "rankings.npz", **vars(rankings))
+    if save_model is not None:
+        save_model(temporary / "model.safetensors")
+    (temporary / "log.txt").write_text(log, encoding="utf-8")
+    text = json.dumps(record.model_dump(), indent=2, sort_keys=True, allow_nan=False)
+    (temporary / "record.json").write_text(text + "\n", encoding="utf-8")
+    if target.exists():
+        shutil.rmtree(target)
+    temporary.rename(target)
+    return StoredRun(target, record)
+
+
+def read_run(folder: Path) -> StoredRun:
+    """Read one run. Raises ValueError naming the file when it is unreadable or of a newer schema."""
+    path = folder / "record.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("schema_version", 0) > SCHEMA:
+            raise ValueError(
+                f"{path}: schema {content['schema_version']} is newer than this program's {SCHEMA}"
+            )
+        return StoredRun(folder, Record.model_validate(content))
+    except (OSError, json.JSONDecodeError, ValidationError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+def stored_runs(runs_dir: Path, warn: Callable[[str], None] = lambda message: None) -> Iterator[StoredRun]:
+    """All readable runs, oldest first within a method; an unreadable one is reported and left out."""
+    found = []
+    for path in sorted(runs_dir.glob("*/*/*/*/record.json")):
+        if path.parent.name.startswith(_TEMPORARY):
+            continue
+        try:
+            found.append(read_run(path.parent))
+        except ValueError as error:
+            warn(str(error))
+    yield from sorted(found, key=lambda run: run.record.started)
+
+
+def sweep(runs_dir: Path) -> int:
+    """Remove what aborted runs left behind, not what another process writes; return how many there were."""
+    stale = [path for path in runs_dir.glob(f"*/*/*/{_TEMPORARY}*") if not _is_alive(path)]
+    for path in stale:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(stale)
+
+
+def _is_alive(temporary: Path) -> bool:
+    pid = temporary.name.removeprefix(_TEMPORARY).split("-")[0]
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return int(pid) != os.getpid()

@@ -1,0 +1,82 @@
+"""A suite from plan to finished runs: what is done is found again, what failed does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmark.display import Clock, SuiteDisplay
+from benchmark.errors import BenchmarkError
+from benchmark.execute import execute
+from benchmark.plan import PlannedRun, plan
+from benchmark.prepare import PreparedData, Where
+from benchmark.records import StoredRun, read_run, stored_runs, sweep
+from benchmark.registry import BACKBONES, DATASETS, METHODS
+from benchmark.suite import Suite
+
+Rerun = Literal["missing", "failed", "all"]
+
+
+@dataclass(frozen=True)
+class SuiteResult:
+    """What a suite came to: its runs in the order of the plan, and how many were executed now."""
+
+    runs: tuple[StoredRun, ...]
+    n_executed: int
+    data: PreparedData
+
+    @property
+    def failed(self) -> tuple[StoredRun, ...]:
+        """The runs that failed, now or before."""
+        return tuple(run for run in self.runs if run.record.status == "failed")
+
+
+def run_suite(suite: Suite, where: Where, display: SuiteDisplay, *, rerun: Rerun = "missing") -> SuiteResult:
+    """Run a suite and return all its runs.
+
+    rerun "missing": what has no finished record, and what was skipped. "failed": failures too. "all":
+    everything. A run counts as finished under its identity: a change of data, split, method source,
+    configuration, backbone or seed makes it another run.
+
+    Raises BenchmarkError for what is wrong before the first run starts.
+    """
+    for registry in (METHODS, DATASETS, BACKBONES):
+        registry.freeze()
+    sweep(where.runs_dir)
+    with display.stage("preparing pictures") as progress:
+        data = PreparedData(suite, where, progress=progress)
+    planned = plan(suite, data)
+    if not planned:
+        raise BenchmarkError(f"suite '{suite.name}' holds no run: it names no method.")
+    finished = {} if rerun == "all" else _finished(planned, where, rerun)
+    missing = [run for run in planned if run.identity not in finished]
+    if any(run.method.card.input == "features" for run in missing):
+        with display.stage("extracting features") as progress:
+            data.extract_features(progress)
+    n_kept = len(planned) - len(missing)
+    if n_kept and missing:
+        display.message(f"{n_kept} of {len(planned)} runs are finished already and are not repeated.")
+    with display.runs(missing, Clock(stored_runs(where.runs_dir))) as shown:
+        for run in missing:
+            stored = execute(run, data, shown.start(run))
+            shown.end(run, stored)
+            finished[run.identity] = stored
+    return SuiteResult(tuple(finished[run.identity] for run in planned), len(missing), data)
+
+
+def _finished(planned: Sequence[PlannedRun], where: Where, rerun: Rerun) -> dict[str, StoredRun]:
+    repeat = {"skipped"} if rerun == "missing" else {"skipped", "failed"}
+    finished = {}
+    for run in planned:
+        method = run.method.card.id
+        folder = where.runs_dir / run.protocol.dataset / run.protocol.split / method / run.run_id
+        if not (folder / "record.json").is_file():
+            continue
+        try:
+            stored = read_run(folder)
+        except ValueError:
+            continue  # unreadable: the run is executed again and replaces it
+        if stored.record.identity == run.identity and stored.record.status not in repeat:
+            finished[run.identity] = stored
+    return finished

@@ -1,0 +1,101 @@
+"""What to run: a suite is a TOML file that names data, splits, methods and the terms they share."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmark.errors import BenchmarkError
+
+SUITES_DIR = Path(__file__).parent / "suites"
+
+
+class Variant(BaseModel):
+    """One row of a suite that is not a method as it is: a name and what it changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str
+    name: str
+    config: dict[str, Any] = {}
+
+
+class Suite(BaseModel):
+    """A grid of runs under equal terms.
+
+    methods: ids, or "all" for every registered method. splits: ids, or "all" for every split of the data set.
+    seeds: a method without randomness runs the first only. config: "tuned" (the committed configuration of
+    the split, else the defaults), "default", "paper", "smoke", or the path of a configuration file.
+    width: embedding width of the methods that are free to choose it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str
+    dataset: str = "emoji54"
+    protocol: str | None = None
+    splits: tuple[str, ...] | Literal["all"] = "all"
+    methods: tuple[str, ...] | Literal["all"]
+    variants: tuple[Variant, ...] = ()
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    backbone: str = "efficientnet_lite0"
+    feature_norm: Literal["centred", "raw"] = "centred"
+    pairs: Literal["class", "instance"] = "class"
+    width: int = Field(default=64, ge=1)
+    config: str = "tuned"
+    reference: str = "centred"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the suite's table before splits and seeds: a method, under a name, with changes."""
+
+    method: str
+    variant: str
+    changes: dict[str, Any]
+
+
+def suite_rows(suite: Suite, all_methods: tuple[str, ...]) -> Iterator[Row]:
+    """Methods first, then variants, in the order of the file."""
+    for method in all_methods if suite.methods == "all" else suite.methods:
+        yield Row(method, "", {})
+    for change in suite.variants:
+        yield Row(change.method, change.name, change.config)
+
+
+def suite_names() -> tuple[str, ...]:
+    """Names of the suites in this repository, sorted."""
+    return tuple(sorted(path.stem for path in SUITES_DIR.glob("*.toml")))
+
+
+def load_suite(name: str) -> Suite:
+    """Read a suite by its name, or by the path of a TOML file.
+
+    Raises BenchmarkError naming the known suites, or the field at fault.
+    """
+    path = Path(name) if name.endswith(".toml") else SUITES_DIR / f"{name}.toml"
+    if not path.is_file():
+        raise BenchmarkError(
+            f"no suite '{name}'. Known: {', '.join(suite_names())}; or give the path of a .toml file."
+        )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Suite(name=path.stem, **content)
+    except tomllib.TOMLDecodeError as error:
+        raise BenchmarkError(f"suite {path} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise BenchmarkError(f"suite {path}: {first_fault(error, Suite)}") from error
+
+
+def first_fault(error: ValidationError, model: type[BaseModel]) -> str:
+    """Say in one line which field a validation refused, and why."""
+    fault = error.errors()[0]
+    field = ".".join(str(part) for part in fault["loc"])
+    known = ", ".join(model.model_fields)
+    return f"field '{field}': {fault['msg']} (got {fault.get('input')!r}). Known fields: {known}."

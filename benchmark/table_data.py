@@ -1,0 +1,115 @@
+"""A comparison at full precision, for programs: CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benchmark.comparison import Cell, Comparison, Row
+from benchmark.footnotes import footnotes
+
+MEAN = "mean"
+
+
+def csv_text(comparison: Comparison) -> str:
+    """One line for every row, split and metric; split "mean" is the mean over splits.
+
+    A row without a value has an empty one and its `reason`. `by_seed` is `seed=value`, separated by blanks.
+    """
+    lines = list(_lines(comparison))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return out.getvalue()
+
+
+def json_text(comparison: Comparison) -> str:
+    """Everything the comparison holds but the names of the queries, and the footnotes."""
+    folds = []
+    for fold in comparison.folds:
+        content = {f.name: getattr(fold, f.name) for f in dataclasses.fields(fold) if f.name != "query_names"}
+        folds.append({**content, "counts": fold.counts and fold.counts.model_dump()})
+    content = {
+        **{field.name: getattr(comparison, field.name) for field in dataclasses.fields(comparison)},
+        "protocol": comparison.protocol.model_dump(),
+        "folds": folds,
+        "rows": [_row(row) for row in comparison.rows],
+        "footnotes": [dataclasses.asdict(note) for note in footnotes(comparison, comparison.metric_ids)],
+    }
+    return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        **{field.name: getattr(row, field.name) for field in dataclasses.fields(row)},
+        "mean": _cells(row.mean),
+        "folds": {split: _cells(cells) for split, cells in row.folds.items()},
+    }
+
+
+def _cells(cells: Mapping[str, Cell]) -> dict[str, Any]:
+    return {metric: {**dataclasses.asdict(cell), "seed_std": cell.seed_std} for metric, cell in cells.items()}
+
+
+def _lines(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    for row in comparison.rows:
+        for split, cells in (
+            (MEAN, row.mean),
+            *((split, row.folds.get(split, {})) for split in comparison.splits),
+        ):
+            for metric in comparison.metric_ids:
+                yield _line(comparison, row, split, metric, cells.get(metric))
+    for split, chance in (
+        (MEAN, comparison.chance),
+        *((fold.split, fold.chance) for fold in comparison.folds),
+    ):
+        for metric in comparison.metric_ids:
+            yield {**_line(comparison, None, split, metric, None), "value": chance.get(metric)}
+
+
+def _line(
+    comparison: Comparison, row: Row | None, split: str, metric: str, cell: Cell | None
+) -> dict[str, Any]:
+    difference = cell.difference if cell else None
+    fingerprint = next((fold.fingerprint for fold in comparison.folds if fold.split == split), None)
+    return {
+        "dataset": comparison.protocol.dataset,
+        "protocol": comparison.protocol.protocol,
+        "split": split,
+        "fingerprint": fingerprint,
+        "backbone": comparison.backbone,
+        "row": row.name if row else "chance",
+        "method": row.method if row else "chance",
+        "variant": row.variant if row else "",
+        "metric": metric,
+        "value": cell and cell.value,
+        "ci_low": cell and cell.ci_low,
+        "ci_high": cell and cell.ci_high,
+        "class_balanced": cell and cell.class_balanced,
+        "reference": comparison.reference,
+        "difference": difference and difference.value,
+        "difference_ci_low": difference and difference.ci_low,
+        "difference_ci_high": difference and difference.ci_high,
+        "seed_std": cell and cell.seed_std,
+        "by_seed": " ".join(f"{seed}={value!r}" for seed, value in cell.by_seed.items()) if cell else None,
+        "reason": _reason(row, split) if row and cell is None else None,
+        "fit_s": row and row.fit_s,
+        "embedding_width": row and row.embedding_width,
+        "bytes_per_photo": row and row.bytes_per_photo,
+        "n_train_classes": row and row.n_train_classes.get(split),
+        "config_source": row and row.config_source.get(split),
+        "fidelity": row and row.card.get("fidelity"),
+        "side_information": ", ".join(row.card.get("side_information", ())) if row else None,
+    }
+
+
+def _reason(row: Row, split: str) -> str:
+    if split in row.absent:
+        return row.absent[split]
+    lacking = [f"{name}: {why}" for name, why in row.absent.items()]
+    return "; ".join(lacking) or "metric not measured"

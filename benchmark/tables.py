@@ -1,0 +1,195 @@
+"""Numbers in, text out: a comparison for a terminal, a plain file, Markdown, LaTeX, CSV or JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table as RichTable
+from rich.text import Text as RichText
+
+from benchmark.comparison import Comparison
+from benchmark.errors import BenchmarkError
+from benchmark.footnotes import Note, footnotes
+from benchmark.latex import latex
+from benchmark.table_data import csv_text, json_text
+from benchmark.table_layout import (
+    SECONDARY,
+    Column,
+    Table,
+    Text,
+    facts_table,
+    fold_table,
+    headline_metrics,
+    score_table,
+    without_intervals,
+)
+
+_GAP = 2
+_WRAPPED_WIDTH = 18
+_RICH_STYLES = {"best": "bold", "second": "underline", "": ""}
+_PLAIN_MARKS = {"best": "*", "second": "+", "": ""}
+
+
+def render(comparison: Comparison, fmt: str, *, per_fold: bool) -> str:
+    """Write a comparison as `plain`, `markdown`, `latex`, `csv` or `json`.
+
+    per_fold: add a table of the first metric in every split. CSV (one row for every row, metric and split,
+    split "mean" for the mean) and JSON always hold everything at full precision. Raises BenchmarkError for
+    another format.
+    """
+    if fmt == "csv":
+        return csv_text(comparison)
+    if fmt == "json":
+        return json_text(comparison)
+    writers: dict[str, Callable[[list[Table], tuple[Note, ...]], str]] = {
+        "plain": _plain,
+        "markdown": _markdown,
+        "latex": latex,
+    }
+    if fmt not in writers:
+        raise BenchmarkError(f"no table format '{fmt}'. Known: {', '.join((*writers, 'csv', 'json'))}.")
+    metrics = headline_metrics(comparison)
+    tables = [score_table(comparison, metrics)]
+    further = [metric for metric in comparison.metric_ids if metric not in metrics]
+    if further:
+        tables.append(_further(score_table(comparison, further)))
+    if per_fold and len(comparison.folds) > 1:
+        tables.append(fold_table(comparison, comparison.main_metric))
+    tables.append(facts_table(comparison))
+    return writers[fmt](tables, footnotes(comparison, comparison.metric_ids))
+
+
+def rich_table(comparison: Comparison, *, width: int, per_fold: bool = True) -> RenderableType:
+    """Lay a comparison out for a terminal `width` characters wide; columns that do not fit are named."""
+    scores, lacking = _fit(score_table(comparison, headline_metrics(comparison)), width, SECONDARY)
+    parts: list[RenderableType] = [_rich(scores), *_lacking(lacking), ""]
+    if per_fold and len(comparison.folds) > 1:
+        folds, lacking = _fit(fold_table(comparison, comparison.main_metric), width, 1)
+        parts += [_rich(folds), *_lacking(lacking), ""]
+    parts += [_rich(_fit(facts_table(comparison), width, 0)[0]), ""]
+    shown = [column.header for column in scores.columns]
+    notes = RichTable.grid(padding=(0, _GAP))
+    notes.add_column(style="dim", no_wrap=True)
+    notes.add_column(style="dim", overflow="fold")
+    for note in footnotes(comparison, [metric for metric in comparison.metric_ids if metric in shown]):
+        notes.add_row(RichText(note.label), RichText(note.text))
+    notes.add_row(RichText("Marks"), RichText("best of a column bold, second best underlined, as printed."))
+    return Group(*parts, notes)
+
+
+def _further(table: Table) -> Table:
+    metrics = [column for column in table.columns if column.header in table.metric_ids]
+    return dataclasses.replace(
+        table, title=f"{table.title}, further metrics", columns=(table.columns[0], *metrics)
+    )
+
+
+def _fit(table: Table, width: int, importance: int) -> tuple[Table, list[str]]:
+    """Make a table narrower: without intervals from this importance number on, then column by column."""
+    if _total_width(table.columns) > width:
+        table = without_intervals(table, importance=importance)
+    kept = list(table.columns)
+    while _total_width(kept) > width:
+        least = max(kept, key=lambda column: column.importance)
+        if least.importance == 0:
+            break
+        kept.remove(least)
+    lacking = [column.header for column in table.columns if column not in kept]
+    return dataclasses.replace(table, columns=tuple(kept)), lacking
+
+
+def _total_width(columns: Sequence[Column]) -> int:
+    return sum(_width(column) + _GAP for column in columns) - 1
+
+
+def _lacking(headers: list[str]) -> list[RenderableType]:
+    if not headers:
+        return []
+    return [RichText(f"Not shown at this width: {', '.join(headers)}.", style="dim")]
+
+
+def _width(column: Column) -> int:
+    width = max(len(column.header), *(len(_joined(entry)) for entry in column.entries))
+    return min(width, _WRAPPED_WIDTH) if column.can_wrap else width
+
+
+def _joined(entry: Text) -> str:
+    return f"{entry.text} {entry.aside}" if entry.aside else entry.text
+
+
+def _rich(table: Table) -> RichTable:
+    result = RichTable(
+        title=RichText(table.title, style="bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, _GAP - 1, 0, 0),  # the box adds a blank
+    )
+    for column in table.columns:
+        result.add_column(RichText(column.header), no_wrap=not column.can_wrap, overflow="fold")
+    rows = table.rows()
+    for position, row in enumerate(rows):
+        result.add_row(*(_rich_entry(entry) for entry in row), end_section=_ends_rows(table, position))
+    return result
+
+
+def _rich_entry(entry: Text) -> RichText:
+    text = RichText(entry.text, style=_RICH_STYLES[entry.mark])
+    return RichText.assemble(text, (f" {entry.aside}", "dim")) if entry.aside else text
+
+
+def _ends_rows(table: Table, position: int) -> bool:
+    n_rows = len(table.columns[0].entries)
+    return table.n_set_apart > 0 and position == n_rows - table.n_set_apart - 1
+
+
+def _plain(tables: list[Table], notes: tuple[Note, ...]) -> str:
+    parts = []
+    for table in tables:
+        cells = [[column.header for column in table.columns]]
+        cells += [[_plain_entry(entry) for entry in row] for row in table.rows()]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        ]
+        rule = "-" * max(map(len, lines))
+        if table.n_set_apart:
+            lines.insert(len(lines) - table.n_set_apart, rule)
+        parts.append("\n".join([table.title, lines[0], rule, *lines[1:]]))
+    parts.append("* best, + second best of a column (as printed)")
+    parts[-1] += "".join(f"\n{note.label}: {note.text}" for note in notes)
+    return "\n\n".join(parts) + "\n"
+
+
+def _plain_entry(entry: Text) -> str:
+    # The mark takes its place in every row of numbers, so that intervals stay below each other.
+    marked = entry.text + (_PLAIN_MARKS[entry.mark] or " ") if entry.aside else entry.text
+    return f"{marked} {entry.aside}" if entry.aside else marked
+
+
+def _markdown(tables: list[Table], notes: tuple[Note, ...]) -> str:
+    def entry_text(entry: Text) -> str:
+        wrapped = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}[entry.mark].format(_md(entry.text))
+        return f"{wrapped} {entry.aside}" if entry.aside else wrapped
+
+    parts = []
+    for table in tables:
+        lines = [[_md(column.header) for column in table.columns]]
+        lines += [["---" if column.is_words else "---:" for column in table.columns]]
+        lines += [[entry_text(entry) for entry in row] for row in table.rows()]
+        parts.append(f"### {_md(table.title)}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines))
+    parts.append("Best of a column **bold**, second best <u>underlined</u>, as printed.")
+    parts.append("\n".join(f"- **{_md(note.label)}:** {_md(note.text)}" for note in notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def _md(text: str) -> str:
+    text = re.sub(r"([|*`])", r"\\\1", text).replace("<", "&lt;")
+    # Underscores inside words are harmless, and names stay readable in the source.
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
