@@ -25,7 +25,8 @@ class Row:
 
     mean: metric -> cell over all folds, empty when a fold is lacking. folds: split -> metric -> cell.
     absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes: by split.
-    fit_s: mean seconds of one fit, None when a fold is lacking. pr_curve: 11 interpolated precisions, mean over seeds and folds.
+    fit_s, pr_curve: mean over seeds and folds of the seconds of a fit and of the 11 interpolated precisions,
+    None when a fold is lacking.
     """
 
     name: str

@@ -47,7 +47,6 @@ def sae_weights(x: Tensor, t: Tensor, *, weight: float) -> Tensor:
             "Features are frozen features of the suite's backbone instead of GoogLeNet's.",
             "The weight of the encoder is chosen here; the released code sets one for each data set.",
             "Features are centred; the released code of one data set also reduces them to seen-class scores.",
-            "The Sylvester equation is solved in the eigenbases of its symmetric matrices, which is exact.",
         ),
         is_random=False,
         paper="Kodirov et al., Semantic autoencoder for zero-shot learning",

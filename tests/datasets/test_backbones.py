@@ -19,9 +19,9 @@ from datasets.backbones.efficientnet_lite0 import EfficientNetLite0
 
 @pytest.fixture(scope="module")
 def pictures():
-    """Eight smooth pictures, (8, 3, 224, 224) uint8."""
+    """Four smooth pictures, (4, 3, 224, 224) uint8."""
     rng = np.random.default_rng(0)
-    coarse = torch.from_numpy(rng.uniform(0, 255, (8, 3, 7, 7))).float()
+    coarse = torch.from_numpy(rng.uniform(0, 255, (4, 3, 7, 7))).float()
     return torch.nn.functional.interpolate(coarse, size=224, mode="bilinear").to(torch.uint8)
 
 
@@ -37,7 +37,7 @@ def test_the_default_backbone_is_registered_with_a_complete_card():
 
 
 def test_features_are_float32_of_the_stated_width(features):
-    assert features.shape == (8, 1280)
+    assert features.shape == (4, 1280)
     assert features.dtype == torch.float32
     assert torch.isfinite(features).all()
 
@@ -52,7 +52,7 @@ def test_folding_changes_only_rounding(pictures, features):
 
 def test_a_feature_does_not_depend_on_the_batch(pictures, features):
     embed = EfficientNetLite0().load("cpu")
-    parts = torch.cat([embed(pictures[:1]), embed(pictures[1:6]), embed(pictures[6:])])
+    parts = torch.cat([embed(pictures[:1]), embed(pictures[1:])])
     torch.testing.assert_close(parts, features, rtol=0, atol=1e-5)
 
 

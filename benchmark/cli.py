@@ -1,0 +1,78 @@
+"""The command line: verbs, and what each kind of error looks like from outside."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmark.commands import listing, new_method, run, show, table, tune
+from benchmark.errors import BenchmarkError
+
+DONE, USER_ERROR, RUN_FAILED, DEFECT, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    name="run_benchmark.py",
+    help=(
+        "Zero-shot sketch-based image retrieval: methods on one enforced split, with one metric.\n\n"
+        "Without a verb, the default suite runs: eight methods on the embedded data set, four folds."
+    ),
+    epilog=(
+        "Exit codes: 0 done, 1 an error of the call, 2 a run failed, 3 a defect of this program, 130 Ctrl-C."
+    ),
+    add_completion=False,
+    no_args_is_help=False,
+    invoke_without_command=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("table")(table.table)
+app.command("plot")(table.plot)
+app.command("show")(show.show)
+app.command("list")(listing.list_things)
+app.command("tune")(tune.tune)
+app.command("new-method")(new_method.new_method)
+
+
+@app.callback()
+def _door(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        from benchmark.environment import harness_version
+
+        print(harness_version())  # noqa: T201
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise typer.Exit(run.run())
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    errors = Console(stderr=True)
+
+    def say(text: str) -> None:
+        errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+
+    try:
+        code = typer.main.get_command(app).main(prog_name="run_benchmark.py", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        say("Interrupted. Finished runs are kept: the same command goes on from there.")
+        code = INTERRUPTED
+    except BenchmarkError as error:
+        say(str(error))
+        code = USER_ERROR
+    except Exception as error:
+        # A wrong flag arrives as an exception of typer's parser, whose class moved between its versions.
+        if hasattr(error, "format_message"):
+            say(f"{error.format_message()} See `--help`.")
+            code = USER_ERROR
+        else:
+            say(traceback.format_exc())
+            say("This is a defect of the benchmark, not of your call. Please report it with the text above.")
+            code = DEFECT
+    return int(code or DONE)

@@ -1,0 +1,106 @@
+"""What stands at the end of a run: the table on stdout, tables and figures as files, their paths last."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from benchmark import tables
+from benchmark.comparison import Comparison, compare
+from benchmark.display import SuiteDisplay, duration
+from benchmark.plots import bars, pr_curves, save_figure
+
+if TYPE_CHECKING:
+    from benchmark.runner import SuiteResult
+    from benchmark.suite import Suite
+
+
+def report(result: SuiteResult, suite: Suite, results_dir: Path, display: SuiteDisplay) -> None:
+    """Print and write the comparison of a suite's runs; without a complete run, say why there is none."""
+    complete = [run for run in result.runs if run.record.status == "complete"]
+    for run in result.runs:
+        if run.record.status in ("failed", "skipped"):
+            protocol = run.record.protocol
+            log = f" Trace: {run.folder / 'log.txt'}" if run.record.status == "failed" else ""
+            display.message(
+                f"{run.record.status}: {run.record.method}, {protocol.split}: {run.record.reason}{log}"
+            )
+    if not complete:
+        partial = sum(run.record.status == "partial" for run in result.runs)
+        display.message(
+            f"No table: {partial} of {len(result.runs)} runs are partial (--limit), none is complete."
+        )
+        return
+    comparison = compare(result.runs, reference=suite.reference)
+    print_comparison(comparison)
+    with display.stage("drawing") as progress:
+        paths = write_tables(comparison, results_dir / "tables" / suite.name)
+        progress(1, 4)
+        figures = results_dir / "figures"
+        paths += save_figure(pr_curves(comparison), figures / f"{suite.name}-pr")
+        progress(2, 4)
+        paths += save_figure(bars(comparison), figures / f"{suite.name}-bars")
+        progress(3, 4)
+        paths += _draw_retrieval(result, comparison, figures / f"{suite.name}-retrieval")
+        progress(4, 4)
+    seconds = sum(sum(run.record.phases_s.values()) for run in result.runs)
+    display.message(
+        f"{result.n_executed} runs executed, {len(result.runs) - result.n_executed} kept; "
+        f"all of them took {duration(seconds)}."
+    )
+    console = Console()
+    for path in paths:
+        console.print(_shown(path), markup=False, highlight=False, soft_wrap=True)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Print a comparison on stdout: rich on a terminal, plain text elsewhere."""
+    console = Console()
+    if console.is_terminal:
+        console.print(tables.rich_table(comparison, width=console.width))
+    else:
+        console.print(tables.render(comparison, "plain", per_fold=True), markup=False, highlight=False, soft_wrap=True)
+
+
+def write_tables(comparison: Comparison, stem: Path) -> tuple[Path, ...]:
+    """Write a comparison in every format and return the paths."""
+    endings = {"markdown": ".md", "latex": ".tex", "csv": ".csv", "json": ".json"}
+    return tuple(
+        write_text(stem.with_name(stem.name + ending), tables.render(comparison, fmt, per_fold=True))
+        for fmt, ending in endings.items()
+    )
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a file so that a reader sees the old one or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text if text.endswith("\n") else text + "\n")
+    Path(temporary).chmod(0o644)
+    Path(temporary).replace(path)
+    return path
+
+
+def _draw_retrieval(result: SuiteResult, comparison: Comparison, stem: Path) -> tuple[Path, ...]:
+    from benchmark.retrieval_plot import retrieval
+
+    best = comparison.rows[0]
+    first = next(
+        run
+        for run in result.runs
+        if run.record.status == "complete"
+        and (run.record.method, run.record.variant) == (best.method, best.variant)
+    )
+    return save_figure(retrieval(first, result.data.index), stem)
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

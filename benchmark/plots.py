@@ -1,0 +1,198 @@
+"""Figures of a comparison: precision-recall curves, and one metric with its intervals."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmark.comparison import Comparison, Row
+from benchmark.errors import BenchmarkError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DPI = 200
+GREY = "0.45"
+# Okabe and Ito (2008) without yellow, which is hard to see on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
+_MARKERS = "os^DvPX*<>p"
+_RECALLS = np.linspace(0, 1, 11)
+_LABEL_CHARACTERS = 30
+# Text stays text, and equal figures are equal files.
+_SVG: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "zs-sbir"}
+
+
+def pr_curves(comparison: Comparison) -> Figure:
+    """Draw 11-point interpolated precision-recall curves, mean over splits, best row first in the legend.
+
+    Rows without a curve in every split are named below the figure. Raises BenchmarkError when none has one.
+    """
+    rows = [row for row in comparison.rows if row.pr_curve is not None]
+    if not rows:
+        raise BenchmarkError(
+            "no row has a precision-recall curve in every split: run the missing splits first."
+        )
+    n_lines = sum(_label(row).count("\n") + 1 for row in rows)
+    figure, axes = _canvas(comparison, width=7.6, height=max(4.6, 1.2 + 0.2 * n_lines))
+    for position, row in enumerate(rows):
+        axes.plot(_RECALLS, row.pr_curve or (), label=_with_value(row, comparison), **_line_style(position))
+    top = max(max(row.pr_curve or ()) for row in rows)
+    if comparison.chance_pr_curve is not None:
+        chance = f"chance  {_number(comparison.chance.get(comparison.main_metric))}"
+        axes.plot(
+            _RECALLS, comparison.chance_pr_curve, color=GREY, linestyle="--", linewidth=1.2, label=chance
+        )
+        top = max(top, *comparison.chance_pr_curve)
+    axes.set(xlabel="Recall", ylabel="Precision (interpolated)", xlim=(-0.01, 1.01), ylim=(0, _above(top)))
+    axes.set_xticks(np.linspace(0, 1, 6))
+    axes.legend(
+        title=comparison.main_metric,
+        alignment="left",
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.02),
+        frameon=False,
+        handlelength=3.2,
+        fontsize=8.5,
+    )
+    _name_missing(figure, comparison, rows)
+    return figure
+
+
+def bars(comparison: Comparison, metric: str = "map@all") -> Figure:
+    """Draw one metric of every row with its 95 % interval, best first, chance as a line.
+
+    Raises BenchmarkError when no row has the metric in every split.
+    """
+    rows = sorted(
+        (row for row in comparison.rows if metric in row.mean), key=lambda row: -row.mean[metric].value
+    )
+    if not rows:
+        raise BenchmarkError(
+            f"no row has {metric} in every split. The runs hold: {', '.join(comparison.metric_ids)}."
+        )
+    figure, axes = _canvas(comparison, width=7.0, height=1.9 + 0.36 * len(rows))
+    cells = [row.mean[metric] for row in rows]
+    heights = np.arange(len(rows))[::-1]
+    for row, cell, height in zip(rows, cells, heights, strict=True):
+        is_reference = row.name == comparison.reference
+        colour = PALETTE[1] if is_reference else PALETTE[0]
+        axes.plot(
+            [cell.ci_low, cell.ci_high], [height, height], color=colour, linewidth=2.2, solid_capstyle="butt"
+        )
+        axes.plot(cell.value, height, color=colour, marker="D" if is_reference else "o", markersize=6.5)
+        axes.annotate(
+            f"{cell.value:.3f}",
+            (1.02, height),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=9,
+            fontweight="bold" if is_reference else "normal",
+        )
+        if is_reference:
+            axes.axvline(cell.value, color=colour, linewidth=0.9, linestyle=":", zorder=0)
+    if metric in comparison.chance:
+        chance = comparison.chance[metric]
+        axes.axvline(chance, color=GREY, linewidth=1.2, linestyle="--", zorder=0)
+        axes.annotate(
+            f"chance {chance:.3f}",
+            (chance, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, -3),
+            textcoords="offset points",
+            va="top",
+            color="0.3",
+            fontsize=8.5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )
+    axes.set_yticks(heights, [_label(row) for row in rows])
+    for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
+        tick.set_fontweight("bold" if row.name == comparison.reference else "normal")
+    axes.set(xlabel=f"{metric}, 95 % interval", xlim=(0, _above(max(cell.ci_high for cell in cells))))
+    axes.set_ylim(-0.6, len(rows) - 0.1)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    _name_missing(figure, comparison, rows)
+    return figure
+
+
+def save_figure(figure: Figure, stem: Path) -> tuple[Path, Path]:
+    """Write `<stem>.png` and `<stem>.svg`, each as a whole or not at all, and return their paths."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    targets = (stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg"))
+    for target, metadata in zip(targets, ({}, {"Date": None}), strict=True):
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+        os.close(handle)
+        try:
+            with matplotlib.rc_context(_SVG):
+                figure.savefig(
+                    temporary,
+                    format=target.suffix[1:],
+                    dpi=DPI,
+                    bbox_inches="tight",
+                    metadata=metadata,
+                )
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(target)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    return targets
+
+
+def _canvas(comparison: Comparison, *, width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    splits = comparison.splits
+    where = f"mean of {', '.join(splits)}" if len(splits) > 1 else splits[0]
+    title = f"{comparison.protocol.dataset}, protocol {comparison.protocol.protocol}, {where}"
+    axes.set_title("\n".join(textwrap.wrap(title, 80)), loc="left", fontsize=10)
+    axes.grid(color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _line_style(position: int) -> dict[str, Any]:
+    """Colour, dashes and marker: rows stay apart in grey too."""
+    return {
+        "color": PALETTE[position % len(PALETTE)],
+        "linestyle": _DASHES[position % len(_DASHES)],
+        "marker": _MARKERS[position % len(_MARKERS)],
+        "markersize": 4.5,
+        "linewidth": 1.6,
+    }
+
+
+def _label(row: Row) -> str:
+    title = str(row.card.get("title", row.method))
+    name = f"{title} ({row.variant})" if row.variant else title
+    return "\n".join(textwrap.wrap(name, _LABEL_CHARACTERS))
+
+
+def _with_value(row: Row, comparison: Comparison) -> str:
+    cell = row.mean.get(comparison.main_metric)
+    return f"{_label(row)}  {_number(cell.value if cell else None)}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _above(top: float) -> float:
+    """Return the next tenth with some air, at most 1 and a little."""
+    return min(1.01, float(np.ceil((top + 0.02) * 10) / 10))
+
+
+def _name_missing(figure: Figure, comparison: Comparison, shown: Sequence[Row]) -> None:
+    missing = [row.name for row in comparison.rows if row not in shown]
+    if missing:
+        text = f"Not shown, no value in every split: {', '.join(missing)}"
+        figure.supxlabel("\n".join(textwrap.wrap(text, 100)), fontsize=8, color="0.35", x=0.01, ha="left")
