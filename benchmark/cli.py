@@ -61,7 +61,6 @@ def main() -> int:
     try:
         code = typer.main.get_command(app).main(prog_name="run_benchmark.py", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        say("Interrupted. Finished runs are kept: the same command goes on from there.")
         code = INTERRUPTED
     except BenchmarkError as error:
         say(str(error))
@@ -75,4 +74,6 @@ def main() -> int:
             say(traceback.format_exc())
             say("This is a defect of the benchmark, not of your call. Please report it with the text above.")
             code = DEFECT
+    if code == INTERRUPTED:  # typer turns Ctrl-C into an exception or into this code, as its version likes
+        say("Interrupted. Finished runs are kept: the same command goes on from there.")
     return int(code or DONE)

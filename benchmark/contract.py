@@ -106,8 +106,8 @@ def check_batch_size_does_not_matter(method: Method) -> None:
         for emb, expected in zip(_embed_in_batches(embedded.method, batch=batch), whole, strict=True):
             _require(
                 np.allclose(emb, expected, rtol=1e-4, atol=1e-5),
-                f"in batches of {batch}, embeddings differ by up to {_difference(emb, expected)}: call eval() "
-                "on networks, and take no statistics of a batch",
+                f"in batches of {batch}, embeddings differ by up to {_difference(emb, expected)}: "
+                "call eval() on networks, and take no statistics of a batch",
             )
 
 

@@ -152,7 +152,7 @@ def _unequal(comparison: Comparison) -> Iterator[str]:
         yield f"width given by the method: {', '.join(fixed)}"
     raw = [row.name for row in rows if row.card.get("feature_norm") == "raw"]
     if raw and comparison.protocol.feature_norm != "raw":
-        yield f"raw features by the method's idea: {', '.join(raw)}"
+        yield f"reads raw features: {', '.join(raw)}"
     pictures = [row.name for row in rows if row.card.get("input") == "images"]
     if pictures:
         yield f"pictures instead of features: {', '.join(pictures)}"

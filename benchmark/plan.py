@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from benchmark.configs import ResolvedConfig, resolve_config
+from benchmark.errors import BenchmarkError
 from benchmark.identity import run_id, run_identity, source_sha256
 from benchmark.prepare import PreparedData
 from benchmark.records import Protocol
@@ -17,14 +18,20 @@ from methods.base import RetrievalMethod
 
 
 @dataclass(frozen=True)
-class PlannedRun:
-    """One cell of a suite's grid: method, variant, split and seed, ready to be executed."""
+class Cell:
+    """A method on a split with its configuration: what can be checked before any picture is read."""
 
     method: type[RetrievalMethod]
     variant: str
     split: ZeroShotSplit
-    seed: int
     config: ResolvedConfig
+
+
+@dataclass(frozen=True)
+class PlannedRun(Cell):
+    """A cell with a seed, its protocol and its identity, ready to be executed."""
+
+    seed: int
     protocol: Protocol
     source_sha256: str
     identity: str
@@ -41,27 +48,48 @@ class PlannedRun:
         return f"{name}, {self.split.id}, seed {self.seed}"
 
 
-def plan(suite: Suite, data: PreparedData) -> tuple[PlannedRun, ...]:
-    """List the runs of a suite, split by split, so that the first comparison is there early.
+def grid(suite: Suite, splits: Iterable[ZeroShotSplit]) -> tuple[Cell, ...]:
+    """List methods and variants split by split, so that the first comparison is there early.
 
-    Raises BenchmarkError for unknown methods and splits, and for configurations that may not be used.
+    Raises BenchmarkError for unknown methods, for configurations that may not be used, and for an empty
+    grid.
     """
-    rows = list(suite_rows(suite, METHODS.ids()))
-    weights = data.backbone.weights_sha256()
-    runs = []
-    for split, row in itertools.product(data.splits(), rows):
+    cells = []
+    for split, row in itertools.product(splits, list(suite_rows(suite, METHODS.ids()))):
         method: type[RetrievalMethod] = METHODS.get(row.method)
         config = resolve_config(method, suite.config, split, width=suite.width, changes=row.changes)
-        source, protocol = source_sha256(method), data.protocol(split)
-        identity: dict[str, Any] = {
-            "method": method.card.id,
-            "source_sha256": source,
-            "config": config.values,
-            "backbone": suite.backbone,
-            "weights_sha256": weights,
-        }
-        for seed in suite.seeds if method.card.is_random else suite.seeds[:1]:
-            sha = run_identity(protocol, seed=seed, **identity)
-            variant = row.variant or config.variant
-            runs.append(PlannedRun(method, variant, split, seed, config, protocol, source, sha))
+        cells.append(Cell(method, row.variant or config.variant, split, config))
+    if not cells:
+        raise BenchmarkError(f"suite '{suite.name}' holds no run: it names no method or no split.")
+    return tuple(cells)
+
+
+def plan(cells: Iterable[Cell], data: PreparedData) -> tuple[PlannedRun, ...]:
+    """Turn cells into runs, one a seed; a method without randomness runs the first seed only."""
+    runs = []
+    weights, seeds = data.backbone.weights_sha256(), data.suite.seeds
+    for cell in cells:
+        protocol, source = data.protocol(cell.split), source_sha256(cell.method)
+        for seed in seeds if cell.method.card.is_random else seeds[:1]:
+            identity = run_identity(
+                protocol,
+                method=cell.method.card.id,
+                source_sha256=source,
+                config=cell.config.values,
+                backbone=data.suite.backbone,
+                weights_sha256=weights,
+                seed=seed,
+            )
+            runs.append(
+                PlannedRun(
+                    method=cell.method,
+                    variant=cell.variant,
+                    split=cell.split,
+                    config=cell.config,
+                    seed=seed,
+                    protocol=protocol,
+                    source_sha256=source,
+                    identity=identity,
+                )
+            )
     return tuple(runs)

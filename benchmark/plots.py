@@ -98,10 +98,10 @@ def bars(comparison: Comparison, metric: str = "map@all") -> Figure:
             fontweight="bold" if is_reference else "normal",
         )
         if is_reference:
-            axes.axvline(cell.value, color=colour, linewidth=0.9, linestyle=":", zorder=0)
+            axes.axvline(cell.value, color=colour, linewidth=0.9, linestyle=":", zorder=1)
     if metric in comparison.chance:
         chance = comparison.chance[metric]
-        axes.axvline(chance, color=GREY, linewidth=1.2, linestyle="--", zorder=0)
+        axes.axvline(chance, color=GREY, linewidth=1.2, linestyle="--", zorder=1)
         axes.annotate(
             f"chance {chance:.3f}",
             (chance, 1.0),

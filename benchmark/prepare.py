@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from benchmark.records import Protocol, digest
 from benchmark.registry import BACKBONES, DATASETS
 from benchmark.suite import Suite
 from datasets.backbones import Backbone
-from datasets.base import DatasetIndex, Items, Progress, SketchPhotoDataset
+from datasets.base import DatasetIndex, Items, Progress, Roles, SketchPhotoDataset
 from datasets.features import Features, extract
 from datasets.pictures import content_digest
 from datasets.splits import ZeroShotSplit
@@ -41,9 +42,13 @@ class Where:
 
 
 class PreparedData:
-    """One data set under a suite's terms: from here runs get their task and their protocol block."""
+    """One data set under a suite's terms: from here runs get their task and their protocol block.
 
-    def __init__(self, suite: Suite, where: Where, *, progress: Progress | None = None) -> None:
+    Making one checks names only; `read` finds the pictures, `extract_features` computes what is missing.
+    Both are called when first needed, and beforehand by whoever wants to show how far they are.
+    """
+
+    def __init__(self, suite: Suite, where: Where) -> None:
         self.dataset: SketchPhotoDataset = DATASETS.get(suite.dataset)(
             root=where.data_root, cache_dir=where.cache_dir, skip_corrupt=where.skip_corrupt
         )
@@ -51,20 +56,38 @@ class PreparedData:
         self.protocol_name = suite.protocol or self.dataset.card.protocols[0]
         self.dataset.check_protocol(self.protocol_name)
         self.backbone: Backbone = BACKBONES.get(suite.backbone)()
-        index = self.dataset.index(progress)
-        self.index = _limited(index, where.limit) if where.limit else index
-        check_pairs(self.index, suite.pairs)
-        self.file_list_sha256 = _file_list_sha256(self.index)
-        self.roles = self.dataset.roles(self.index, self.protocol_name)
+        self._index: DatasetIndex | None = None
         self._features: tuple[Features, Features] | None = None
 
+    def read(self, progress: Progress | None = None) -> DatasetIndex:
+        """Find and check all pictures. Raises BenchmarkError for a data set that does not fit the suite."""
+        if self._index is None:
+            index = self.dataset.index(progress)
+            self._index = _limited(index, self.where.limit) if self.where.limit else index
+            check_pairs(self._index, self.suite.pairs)
+            for split in self.splits():
+                split.check_against(self._index.class_names)
+        return self._index
+
+    @property
+    def index(self) -> DatasetIndex:
+        """All pictures."""
+        return self.read()
+
+    @functools.cached_property
+    def roles(self) -> Roles:
+        """Which pictures may do what under the suite's protocol."""
+        return self.dataset.roles(self.index, self.protocol_name)
+
+    @functools.cached_property
+    def file_list_sha256(self) -> str:
+        """Hash over class, name and content of every picture, after what was left out."""
+        return _file_list_sha256(self.index)
+
     def splits(self) -> tuple[ZeroShotSplit, ...]:
-        """Return the suite's splits, each checked against the data set."""
+        """Return the suite's splits. Raises BenchmarkError for a name that the data set does not know."""
         wanted = self.dataset.split_ids() if self.suite.splits == "all" else self.suite.splits
-        splits = tuple(self.dataset.split(split_id) for split_id in wanted)
-        for split in splits:
-            split.check_against(self.index.class_names)
-        return splits
+        return tuple(self.dataset.split(split_id) for split_id in wanted)
 
     def protocol(self, split: ZeroShotSplit) -> Protocol:
         """Return what makes a number on this split comparable."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.display import Clock, SuiteDisplay
-from benchmark.errors import BenchmarkError
 from benchmark.execute import execute
-from benchmark.plan import PlannedRun, plan
+from benchmark.plan import PlannedRun, grid, plan
 from benchmark.prepare import PreparedData, Where
 from benchmark.records import StoredRun, read_run, stored_runs, sweep
 from benchmark.registry import BACKBONES, DATASETS, METHODS
@@ -44,11 +43,11 @@ def run_suite(suite: Suite, where: Where, display: SuiteDisplay, *, rerun: Rerun
     for registry in (METHODS, DATASETS, BACKBONES):
         registry.freeze()
     sweep(where.runs_dir)
+    data = PreparedData(suite, where)
+    cells = grid(suite, data.splits())
     with display.stage("preparing pictures") as progress:
-        data = PreparedData(suite, where, progress=progress)
-    planned = plan(suite, data)
-    if not planned:
-        raise BenchmarkError(f"suite '{suite.name}' holds no run: it names no method.")
+        data.read(progress)
+    planned = plan(cells, data)
     finished = {} if rerun == "all" else _finished(planned, where, rerun)
     missing = [run for run in planned if run.identity not in finished]
     if any(run.method.card.input == "features" for run in missing):

@@ -1,4 +1,4 @@
-"""A zero-shot task that needs no files: generated features and pictures, for checks that take milliseconds."""
+"""A zero-shot task without files: generated features and pictures, for checks that take milliseconds."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ArraySource:
 
 @dataclass(frozen=True)
 class TinyWorld:
-    """Seventeen classes of six sketches and eight photos; a drawing and the photos of one object share an instance.
+    """Seventeen classes of six sketches and eight photos, which share six instances a class.
 
     sketch_features, photo_features: (n, 32) float32. sketch_pictures, photo_pictures: (n, 3, 16, 16) uint8.
     """

@@ -51,8 +51,9 @@ def tune_method(
     method: type[RetrievalMethod] = METHODS.get(method_id)
     if not method.search_space:
         raise BenchmarkError(f"method '{method_id}' has no `search_space`: there is nothing to tune.")
+    data = PreparedData(suite, where)
     with display.stage("preparing pictures") as progress:
-        data = PreparedData(suite, where, progress=progress)
+        data.read(progress)
     waiting = []
     for split in data.splits():
         path = tuned_path(method_id, data.dataset.id, split.id)

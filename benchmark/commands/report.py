@@ -63,7 +63,8 @@ def print_comparison(comparison: Comparison) -> None:
     if console.is_terminal:
         console.print(tables.rich_table(comparison, width=console.width))
     else:
-        console.print(tables.render(comparison, "plain", per_fold=True), markup=False, highlight=False, soft_wrap=True)
+        text = tables.render(comparison, "plain", per_fold=True)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def write_tables(comparison: Comparison, stem: Path) -> tuple[Path, ...]:
@@ -89,13 +90,10 @@ def write_text(path: Path, text: str) -> Path:
 def _draw_retrieval(result: SuiteResult, comparison: Comparison, stem: Path) -> tuple[Path, ...]:
     from benchmark.retrieval_plot import retrieval
 
-    best = comparison.rows[0]
-    first = next(
-        run
-        for run in result.runs
-        if run.record.status == "complete"
-        and (run.record.method, run.record.variant) == (best.method, best.variant)
-    )
+    # Rows stand best first; one without a mean may have no complete run at all.
+    place = {(row.method, row.variant): position for position, row in enumerate(comparison.rows)}
+    complete = [run for run in result.runs if run.record.status == "complete"]
+    first = min(complete, key=lambda run: place[run.record.method, run.record.variant])
     return save_figure(retrieval(first, result.data.index), stem)
 
 

@@ -151,8 +151,9 @@ def _retrieval(
     from benchmark.registry import DATASETS
     from benchmark.retrieval_plot import retrieval
 
-    best = comparison.rows[0]
-    run = next(run for run in runs if run.record.method == best.method and run.record.status == "complete")
+    place = {(row.method, row.variant): position for position, row in enumerate(comparison.rows)}
+    complete = [run for run in runs if run.record.status == "complete"]
+    run = min(complete, key=lambda run: place[run.record.method, run.record.variant])
     dataset_id = run.record.protocol.dataset
     if dataset_id not in DATASETS.ids():
         dataset_id = dataset_id.split("_")[0]

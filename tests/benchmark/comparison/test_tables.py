@@ -238,7 +238,7 @@ def test_rows_that_are_not_on_equal_terms_are_named(make_run):
     ]
     text = _notes(compare(runs))["Unequal"]
     assert "width given by the method: frozen (1280)" in text
-    assert "raw features by the method's idea: frozen" in text
+    assert "reads raw features: frozen" in text
     assert "pictures instead of features: mean_colour" in text
 
 

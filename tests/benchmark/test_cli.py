@@ -1,0 +1,245 @@
+"""The command line from outside: exit codes, where output goes, and what a person reads after a mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark import cli
+from benchmark.commands import run as run_command
+
+ROOT = Path(__file__).parents[2]
+
+Call = Callable[..., int]
+Grid = tuple[object, ...]
+WritePlugin = Callable[..., Path]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, open_registries: None) -> Call:
+    """Call the command line in process and return its exit code."""
+
+    def run(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["run_benchmark.py", *map(str, arguments)])
+        return cli.main()
+
+    return run
+
+
+@pytest.fixture
+def grid(picture_root: Path, tmp_path: Path) -> Grid:
+    """Flags that run on the small data set and write below tmp_path."""
+    places = ("--cache-dir", tmp_path / "cache", "--results-dir", tmp_path / "results")
+    return ("run", "--dataset", "folder", "--data-root", picture_root, *places)
+
+
+@pytest.mark.parametrize("kind", ["datasets", "splits", "metrics", "suites"])
+def test_lists_that_need_no_torch_do_not_import_it(kind: str) -> None:
+    code = (
+        f"import sys; sys.argv = ['x', 'list', {kind!r}]; from benchmark.cli import main; code = main(); "
+        "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules; sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_list_methods_as_json_has_id_status_reason_and_card(call: Call, capsys: Captured) -> None:
+    assert call("list", "methods", "--json") == 0
+    entries = {entry["id"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert {"frozen", "centred", "cca", "ridge", "sae", "siamese", "triplet", "zscmr"} <= set(entries)
+    assert set(entries["zscmr"]) == {"id", "status", "reason", "card"}
+    assert entries["zscmr"]["status"] == "runnable"
+    assert entries["zscmr"]["card"]["deviations"]
+
+
+@pytest.mark.parametrize("kind", ["datasets", "splits", "metrics", "suites", "backbones"])
+def test_every_list_is_json_for_machines(kind: str, call: Call, capsys: Captured) -> None:
+    assert call("list", kind, "--json") == 0
+    assert json.loads(capsys.readouterr().out)
+
+
+def test_list_datasets_prints_the_attributions(call: Call, capsys: Captured) -> None:
+    assert call("list", "datasets") == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("OpenMoji", "CC BY-SA 4.0", "Twemoji", "CC BY 4.0", "Noto Emoji"))
+
+
+def test_a_list_off_a_terminal_is_one_line_an_entry(call: Call, capsys: Captured) -> None:
+    call("list", "splits")
+    lines = capsys.readouterr().out.splitlines()
+    folds = [line for line in lines if line.startswith("emoji54\tfold")]
+    assert len(folds) == 4
+    assert "wild animal" in folds[0]
+
+
+def test_a_run_prints_its_table_on_stdout_and_the_paths_last(
+    call: Call,
+    grid: Grid,
+    write_plugin: WritePlugin,
+    capsys: Captured,
+) -> None:
+    assert call(*grid, "--plugin", write_plugin("mean_colour"), "--methods", "mean_colour") == 0
+    printed = capsys.readouterr()
+    assert "mean_colour" in printed.out
+    assert "chance" in printed.out
+    assert printed.out.splitlines()[-1].endswith("-retrieval.svg")
+    assert "map@all" in printed.err
+
+
+def test_a_failed_run_gives_exit_code_2_and_its_reason(
+    call: Call,
+    grid: Grid,
+    write_plugin: WritePlugin,
+    capsys: Captured,
+) -> None:
+    plugins = ("--plugin", write_plugin("broken", "1 / 0"), "--plugin", write_plugin("mean_colour"))
+    assert call(*grid, *plugins, "--methods", "broken,mean_colour") == 2
+    printed = capsys.readouterr()
+    assert "ZeroDivisionError" in printed.err
+    assert "mean_colour" in printed.out
+
+
+def test_tables_are_made_from_finished_runs_in_every_format(
+    call: Call,
+    grid: Grid,
+    write_plugin: WritePlugin,
+    tmp_path: Path,
+    capsys: Captured,
+) -> None:
+    call(*grid, "--plugin", write_plugin("mean_colour"), "--methods", "mean_colour")
+    capsys.readouterr()
+    marks = {
+        "markdown": "| mean_colour |",
+        "latex": r"mean\_colour",
+        "csv": "mean_colour,",
+        "json": '"mean_colour"',
+    }
+    for fmt, mark in marks.items():
+        assert call("table", "--results-dir", tmp_path / "results", "--format", fmt) == 0
+        assert mark in capsys.readouterr().out
+
+
+def test_plots_are_made_from_finished_runs(
+    call: Call,
+    grid: Grid,
+    write_plugin: WritePlugin,
+    tmp_path: Path,
+    picture_root: Path,
+    capsys: Captured,
+) -> None:
+    call(*grid, "--plugin", write_plugin("mean_colour"), "--methods", "mean_colour")
+    capsys.readouterr()
+    places = ("--results-dir", tmp_path / "results", "--cache-dir", tmp_path / "cache")
+    for picture in ("pr", "bars", "retrieval"):
+        assert call("plot", picture, "--data-root", picture_root, *places) == 0
+        paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
+        assert [path.suffix for path in paths] == [".png", ".svg"]
+        assert all(path.stat().st_size > 1000 for path in paths)
+
+
+def test_show_prints_the_record_of_a_run(
+    call: Call,
+    grid: Grid,
+    write_plugin: WritePlugin,
+    tmp_path: Path,
+    capsys: Captured,
+) -> None:
+    call(*grid, "--plugin", write_plugin("mean_colour"), "--methods", "mean_colour")
+    capsys.readouterr()
+    assert call("show", "seed0", "--results-dir", tmp_path / "results") == 0
+    assert "method: mean_colour" in capsys.readouterr().out
+
+
+def test_limited_runs_stay_out_of_the_table_and_it_says_so(
+    call: Call,
+    grid: Grid,
+    write_plugin: WritePlugin,
+    capsys: Captured,
+) -> None:
+    assert call(*grid, "--plugin", write_plugin("m"), "--methods", "m", "--limit", 2) == 0
+    printed = capsys.readouterr()
+    assert "1 of 1 runs are partial (--limit)" in printed.err
+    assert "map@all  " not in printed.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "--metods", "frozen"), "No such option"),
+        (("run", "--methods", "frozzen"), "Close names: frozen"),
+        (("run", "--dataset", "sketchy"), "no data set named 'sketchy'"),
+        (("run", "--dataset", "folder"), "needs --data-root"),
+        (("run", "--splits", "fold9"), "Known: fold0, fold1, fold2, fold3"),
+        (("run", "--protocol", "any"), "Known: cross-artist, same-artist"),
+        (("run", "--suite", "defualt"), "no suite 'defualt'"),
+        (("run", "--seeds", "0,x"), "whole numbers from 0"),
+        (("run", "--device", "tpu"), "give cpu or cuda"),
+        (("run", "--config", "nowhere.toml"), "no configuration 'nowhere.toml'"),
+        (("run", "--plugin", "nowhere.py"), "no such file"),
+        (("run", "--methods", "frozen", "--backbone", "vgg"), "no backbone named 'vgg'"),
+        (("list", "everything"), "everything"),
+        (("show", "seed9-none"), "fits 0 runs"),
+        (("table", "--dataset", "none"), "no stored run fits"),
+    ],
+)
+def test_a_wrong_call_is_one_message_and_exit_code_1(
+    arguments: tuple[str, ...],
+    message: str,
+    call: Call,
+    tmp_path: Path,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    # A mistake must be found before any picture is drawn.
+    monkeypatch.setattr("datasets.emoji54.Emoji54.index", lambda *_: pytest.fail("pictures were read"))
+    assert call(*arguments) == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert "Traceback" not in printed
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(
+    call: Call, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_command.options, "set_up", interrupted)
+    assert call("run") == 130
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_a_defect_of_the_program_gives_3_and_a_trace(
+    call: Call, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(run_command.options, "set_up", broken)
+    assert call("run") == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_project(call: Call, capsys: Captured) -> None:
+    assert call("--version") == 0
+    text = (ROOT / "pyproject.toml").read_text()
+    assert f'version = "{capsys.readouterr().out.strip()}"' in text
+
+
+def test_without_a_verb_the_default_suite_is_run(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def stop(name: str) -> None:
+        asked.append(name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmark.suite.load_suite", stop)
+    assert call() == 130
+    assert asked == ["default"]
