@@ -85,6 +85,7 @@ def bars(comparison: Comparison, metric: str = "map@all") -> Figure:
     for row, cell, height in zip(rows, cells, heights, strict=True):
         is_reference = row.name == comparison.reference
         colour = PALETTE[1] if is_reference else PALETTE[0]
+        axes.barh(height, cell.value, height=0.56, color=colour, alpha=0.22, linewidth=0)
         axes.plot(
             [cell.ci_low, cell.ci_high], [height, height], color=colour, linewidth=2.2, solid_capstyle="butt"
         )

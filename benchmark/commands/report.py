@@ -16,11 +16,10 @@ from benchmark.plots import bars, pr_curves, save_figure
 
 if TYPE_CHECKING:
     from benchmark.runner import SuiteResult
-    from benchmark.suite import Suite
 
 
-def report(result: SuiteResult, suite: Suite, results_dir: Path, display: SuiteDisplay) -> None:
-    """Print and write the comparison of a suite's runs; without a complete run, say why there is none."""
+def report(result: SuiteResult, name: str, results_dir: Path, display: SuiteDisplay) -> None:
+    """Print a suite's comparison and write it under a name; without a complete run, say why there is none."""
     complete = [run for run in result.runs if run.record.status == "complete"]
     for run in result.runs:
         if run.record.status in ("failed", "skipped"):
@@ -35,17 +34,17 @@ def report(result: SuiteResult, suite: Suite, results_dir: Path, display: SuiteD
             f"No table: {partial} of {len(result.runs)} runs are partial (--limit), none is complete."
         )
         return
-    comparison = compare(result.runs, reference=suite.reference)
+    comparison = compare(result.runs, reference=result.data.suite.reference)
     print_comparison(comparison)
     with display.stage("drawing") as progress:
-        paths = write_tables(comparison, results_dir / "tables" / suite.name)
+        paths = write_tables(comparison, results_dir / "tables" / name)
         progress(1, 4)
         figures = results_dir / "figures"
-        paths += save_figure(pr_curves(comparison), figures / f"{suite.name}-pr")
+        paths += save_figure(pr_curves(comparison), figures / f"{name}-pr")
         progress(2, 4)
-        paths += save_figure(bars(comparison), figures / f"{suite.name}-bars")
+        paths += save_figure(bars(comparison), figures / f"{name}-bars")
         progress(3, 4)
-        paths += _draw_retrieval(result, comparison, figures / f"{suite.name}-retrieval")
+        paths += _draw_retrieval(result, comparison, figures / f"{name}-retrieval")
         progress(4, 4)
     seconds = sum(sum(run.record.phases_s.values()) for run in result.runs)
     display.message(

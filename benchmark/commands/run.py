@@ -89,8 +89,9 @@ def run(
     from benchmark.runner import run_suite
     from benchmark.suite import load_suite
 
+    base = load_suite(suite or "default")
     chosen = _changed(
-        load_suite(suite or "default"),
+        base,
         methods=options.words(methods),
         dataset=dataset,
         protocol=protocol,
@@ -109,23 +110,24 @@ def run(
     )
     display = SuiteDisplay(options.progress_console())
     result = run_suite(chosen, where, display, rerun=rerun.value)
-    report(result, chosen, results_dir, display)
+    # A grid of one's own does not overwrite the suite's tables and figures.
+    name = base.name if chosen == base else f"{base.name}-{result.data.dataset.id}"
+    report(result, name, results_dir, display)
     return 2 if result.failed else 0
 
 
 def _changed(suite: Suite, **flags: Any) -> Suite:
-    """Return the suite with the flags that were given; a grid of one's own gets a name of its own."""
+    """Return the suite with the flags that were given."""
     changes: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     for name in ("methods", "splits"):
         if changes.get(name) == ("all",):
             changes[name] = "all"
-    if not changes:
-        return suite
     if changes.get("dataset", suite.dataset) != suite.dataset:
         # Splits and protocol of the suite's data set mean nothing on another one.
         changes = {"splits": "all", "protocol": None, **changes}
-    dataset = changes.get("dataset", suite.dataset)
-    return suite.model_copy(update={**changes, "name": f"{suite.name}-{dataset}", "variants": ()})
+    if "methods" in changes:
+        changes["variants"] = ()
+    return suite.model_copy(update=changes)
 
 
 def _numbers(text: str | None) -> tuple[int, ...] | None:
