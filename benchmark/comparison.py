@@ -24,7 +24,8 @@ class Row:
     """A method, or a variant of one, with what a reader must know of it.
 
     mean: metric -> cell over all folds, empty when a fold is lacking. folds: split -> metric -> cell.
-    absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes: by split.
+    absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes, device: by
+    split.
     fit_s, pr_curve: mean over seeds and folds of the seconds of a fit and of the 11 interpolated precisions,
     None when a fold is lacking.
     """
@@ -40,6 +41,7 @@ class Row:
     config_source: Mapping[str, str]
     source_sha256: Mapping[str, str]
     n_train_classes: Mapping[str, int]
+    device: Mapping[str, str]
     fit_s: float | None
     embedding_width: int | None
     bytes_per_photo: int | None
@@ -205,6 +207,10 @@ def _row(
         seeds={split: tuple(run.record.seed for run in seeds) for split, seeds in chosen.items()},
         config_source={split: seeds[0].record.config_source for split, seeds in complete.items()},
         source_sha256={split: seeds[0].record.source_sha256 for split, seeds in complete.items()},
+        device={
+            split: str(seeds[0].record.environment.get("device", "unknown"))
+            for split, seeds in complete.items()
+        },
         n_train_classes={
             split: seeds[0].record.counts.n_train_classes
             for split, seeds in complete.items()

@@ -6,12 +6,14 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchmarkError
 from datasets.class_vectors import spoken_name
 from datasets.splits import ZeroShotSplit
-from methods.base import RetrievalMethod, make_config
+
+if TYPE_CHECKING:
+    from methods.base import RetrievalMethod
 
 CONFIGS_DIR = Path(__file__).parents[1] / "methods" / "configs"
 NAMED = ("default", "paper", "smoke")
@@ -20,15 +22,14 @@ TUNED_ON = ("dataset", "split", "split_sha256", "seen_classes")
 
 @dataclass(frozen=True)
 class ResolvedConfig:
-    """A method's `Config` with the place it came from: "default", "tuned", a name, or a path."""
+    """A method's `Config`, the place it came from ("default", "tuned" or a file's stem), and its row.
+
+    variant: "" where this is what a suite takes by itself, else the source: such a row has a name of its own.
+    """
 
     config: Any
     source: str
-
-    @property
-    def variant(self) -> str:
-        """Name of a row that does not run on its tuned or default configuration."""
-        return "" if self.source in ("default", "tuned") else Path(self.source).stem
+    variant: str = ""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -39,6 +40,16 @@ class ResolvedConfig:
 def tuned_path(method: str, dataset: str, split: str) -> Path:
     """Where the configuration tuned on a split's validation classes is kept."""
     return CONFIGS_DIR / method / dataset / f"{split}.toml"
+
+
+def row_variants(method: str, choice: str, dataset: str) -> frozenset[str]:
+    """Return the variants under which `resolve_config` may file a method's runs on a data set."""
+    is_tuned = any((CONFIGS_DIR / method / dataset).glob("*.toml"))
+    if choice == "default":
+        return frozenset({"default", ""} if is_tuned else {""})
+    if choice in NAMED:
+        return frozenset({choice if (CONFIGS_DIR / method / f"{choice}.toml").is_file() else ""})
+    return frozenset({"" if choice == "tuned" else Path(choice).stem})
 
 
 def resolve_config(
@@ -52,18 +63,28 @@ def resolve_config(
     """Find a method's configuration for a split.
 
     choice: "tuned" (the committed one of this split, else the defaults), "default", "paper" or "smoke" (the
-    method's file of that name, else the defaults), or the path of a configuration file. width is given to
-    methods that are free to choose theirs. changes are applied last.
+    method's file of that name; a method without one keeps its tuned or default configuration), or the path
+    of a configuration file. width is that of the suite, given to methods that are free to choose theirs.
+    changes are applied last.
 
-    Raises BenchmarkError for a file tuned on classes that are unseen here, and for unknown parameters.
+    Raises BenchmarkError for a file tuned on classes that are unseen here, for unknown parameters, and for a
+    width that is not the suite's.
     """
-    path = _file(method.card.id, choice, split)
+    from methods.base import make_config
+
+    path, ordinary = (_file(method.card.id, name, split) for name in (choice, "tuned"))
     values = {} if path is None else read_config(path, split)
-    source = "default" if path is None else (choice if choice in (*NAMED, "tuned") else str(path))
-    has_width = any(field.name == "width" for field in dataclasses.fields(method.Config))
-    if method.card.width == "free" and has_width:
+    if method.card.width == "free" and "width" in {field.name for field in dataclasses.fields(method.Config)}:
+        if values.get("width", width) != width:
+            raise BenchmarkError(
+                f"configuration {path} says width = {values['width']}, the suite {width} for all its "
+                "methods. Remove it there, or make a suite with that width."
+            )
         values["width"] = width
-    return ResolvedConfig(make_config(method, {**values, **(changes or {})}), source)
+    named = "default" if path is None else path.stem
+    source = "tuned" if path is not None and path == ordinary else named
+    variant = "" if path == ordinary else source
+    return ResolvedConfig(make_config(method, {**values, **(changes or {})}), source, variant)
 
 
 def read_config(path: Path, split: ZeroShotSplit) -> dict[str, Any]:
@@ -108,12 +129,11 @@ def _refuse_overlap(path: Path, tuned_on: dict[str, Any], split: ZeroShotSplit) 
 
 
 def _file(method: str, choice: str, split: ZeroShotSplit) -> Path | None:
-    if choice == "tuned":
-        path = tuned_path(method, split.dataset, split.id)
-        return path if path.is_file() else None
-    if choice in NAMED:
-        path = CONFIGS_DIR / method / f"{choice}.toml"
-        return path if path.is_file() else None
+    if choice == "default":
+        return None
+    if choice in (*NAMED, "tuned"):
+        named, tuned = CONFIGS_DIR / method / f"{choice}.toml", tuned_path(method, split.dataset, split.id)
+        return next((path for path in (named, tuned) if path.is_file()), None)
     path = Path(choice)
     if not path.is_file():
         raise BenchmarkError(

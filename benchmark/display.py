@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.console import Console, RenderableType
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmark.plan import PlannedRun
@@ -132,7 +131,7 @@ class _Runs:
         status = f"{self._n_done}/{len(self._planned)} runs  {left} left"
         self.live.update(self._suite, completed=self._n_done + fraction, status=status)
         steps = f"{progress.unit} {progress.done}/{progress.total}" if progress.total else ""
-        self.live.update(self._run, completed=fraction, status=f"{steps} {escape(progress.note)}")
+        self.live.update(self._run, completed=fraction, status=f"{steps} {progress.note}")
 
 
 class _PolledBars(Progress):
@@ -158,9 +157,9 @@ def duration(seconds: float) -> str:
 
 def _bars(console: Console) -> _PolledBars:
     return _PolledBars(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
-        TextColumn("{task.fields[status]}"),
+        TextColumn("{task.fields[status]}", markup=False),
         TimeElapsedColumn(),
         console=console,
         transient=True,

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.errors import NotRunnable
+from datasets.class_vectors import CLASS_VECTORS, missing_vectors
 from datasets.seen import Inputs, Pictures
 from datasets.task import Answers, ZeroShotTask
 from methods.base import FitProgress, RetrievalMethod
@@ -74,9 +75,10 @@ def fit_and_embed(
     phases_s: dict[str, float] = {}
     with _timed(phases_s, "read_seen"):
         seen = task.seen().to(device)
-    if "class vectors" in method_class.card.side_information and seen.class_vectors is None:
+    if CLASS_VECTORS in method_class.card.side_information and seen.class_vectors is None:
+        missing = ", ".join(missing_vectors(task.train_classes))
         raise NotRunnable(
-            "needs class vectors, and the names of this data set have none: see README, 'Class vectors'"
+            f"needs class vectors, and there are none for: {missing}. datasets/vectors/make.py makes them"
         )
     n_sketches, n_photos = len(seen.sketches), len(seen.photos)
     with _seeded(seed), _timed(phases_s, "fit"):
@@ -110,7 +112,7 @@ def _embed(embed: Callable[[torch.Tensor], torch.Tensor], items: Inputs, device:
     parts = []
     with torch.inference_mode():
         for start in range(0, len(items), size):
-            batch = items[start : start + size].to(device)
+            batch = items[start : start + size].to(device).clone()  # a slice would lead to all items
             part = embed(batch)
             if part.ndim != 2 or len(part) != len(batch) or part.dtype != torch.float32:
                 raise ValueError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +15,7 @@ _ROOT = Path(__file__).parents[1]
 
 
 def harness_version() -> str:
-    """Return the version in `pyproject.toml`, which is installed as metadata or read from the file."""
+    """Return the version in `pyproject.toml`: the code runs from a checkout and is not installed."""
     import tomllib
 
     return str(tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
@@ -26,22 +25,27 @@ def describe_environment(device: str) -> dict[str, Any]:
     """Collect what may change a number or a time. Nothing here enters a fingerprint."""
     import torch
 
+    changes = _git("status", "--porcelain", "--untracked-files=no")
     return {
         "harness": harness_version(),
         "commit": _git("rev-parse", "HEAD"),
-        "is_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "is_dirty": None if changes is None else bool(changes),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
         "n_cores": os.cpu_count(),
-        "device": device if device == "cpu" else torch.cuda.get_device_name(device),
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         "threads": torch.get_num_threads(),
         **{name: _package_version(name) for name in _PACKAGES},
     }
 
 
 def peak_memory_mib() -> float:
-    """Return the largest resident size of this process so far."""
+    """Return the largest resident size of this process so far; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts kilobytes, macOS bytes.
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from benchmark.embed import fit_and_embed
@@ -22,40 +24,44 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
 
     KeyboardInterrupt passes through: an interrupted run leaves no record, and the next call repeats it.
     """
-    record = _blank_record(run, data)
-    runs_dir, device = data.where.runs_dir, data.where.device
-    try:
-        embedded = fit_and_embed(
-            run.method,
-            run.config.config,
-            data.task(run.split, run.method.card),
-            seed=run.seed,
-            device=device,
-            progress=progress,
+    record, runs_dir, device = _blank_record(run, data), data.where.runs_dir, data.where.device
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model.safetensors"
+        try:
+            embedded = fit_and_embed(
+                run.method,
+                run.config.config,
+                data.task(run.split, run.method.card),
+                seed=run.seed,
+                device=device,
+                progress=progress,
+            )
+            start = time.perf_counter()
+            graded = grade(embedded, data.index, device=device)
+            phases_s = {**embedded.phases_s, "evaluate": time.perf_counter() - start}
+            embedded.method.save(model)
+        except NotRunnable as error:
+            return write_run(runs_dir, _with(record, status="skipped", reason=str(error)))
+        except (Exception, SystemExit) as error:
+            reason = f"{type(error).__name__}: {error}"
+            return write_run(
+                runs_dir, _with(record, status="failed", reason=reason), log=traceback.format_exc()
+            )
+        finished = _with(
+            record,
+            status="partial" if data.is_partial else "complete",
+            phases_s={name: round(seconds, 4) for name, seconds in phases_s.items()},
+            peak_mib=round(peak_memory_mib(), 1),
+            **graded.fields,
         )
-        start = time.perf_counter()
-        graded = grade(embedded, data.index, device=device)
-        phases_s = {**embedded.phases_s, "evaluate": time.perf_counter() - start}
-    except NotRunnable as error:
-        return write_run(runs_dir, _with(record, status="skipped", reason=str(error)))
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        return write_run(runs_dir, _with(record, status="failed", reason=reason), log=traceback.format_exc())
-    finished = _with(
-        record,
-        status="partial" if data.where.limit else "complete",
-        phases_s={name: round(seconds, 4) for name, seconds in phases_s.items()},
-        peak_mib=round(peak_memory_mib(), 1),
-        **graded.fields,
-    )
-    return write_run(
-        runs_dir,
-        finished,
-        per_query=graded.per_query,
-        rankings=graded.rankings,
-        log="".join(f"{name}: {seconds:.3f} s\n" for name, seconds in phases_s.items()),
-        save_model=embedded.method.save,
-    )
+        return write_run(
+            runs_dir,
+            finished,
+            per_query=graded.per_query,
+            rankings=graded.rankings,
+            log="".join(f"{name}: {seconds:.3f} s\n" for name, seconds in phases_s.items()),
+            model=model,
+        )
 
 
 def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
@@ -69,6 +75,8 @@ def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
         seed=run.seed,
         backbone=data.suite.backbone,
         weights_sha256=data.backbone.weights_sha256(),
+        backbone_preprocessing=data.backbone.card.preprocessing,
+        class_vectors_sha256=data.class_vectors_sha256(run.method.card),
         source_sha256=run.source_sha256,
         config=run.config.values,
         config_source=run.config.source,

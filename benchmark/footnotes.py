@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from benchmark.comparison import Comparison, Fold, Row
+from benchmark.registry import DATASETS
 from metrics.definitions import parse
 
 N_CLASSES_ENOUGH = 40
 
-_DATA_WARNINGS = {
-    "emoji54": "Its photos are clip-art and its sketches pen drawings: the numbers cannot be compared with "
-    "those on Sketchy, TU-Berlin or QuickDraw",
-}
 _TIE_RULES = {
     "expected": "items of equal score count with the mean over all their orders",
     "stable": "items of equal score stay in one seeded order of the gallery",
@@ -62,8 +59,9 @@ def _data(comparison: Comparison) -> str:
         f"{protocol.direction}, relevance {protocol.relevance}, exclusions {protocol.exclusions}; "
         f"{mean} ({', '.join(splits)})."
     )
-    warning = _DATA_WARNINGS.get(protocol.dataset)
-    return f"{text} {warning}." if warning else text
+    # A data set of a plugin may be unknown here; its records are not.
+    caution = DATASETS.get(protocol.dataset).card.caution if protocol.dataset in DATASETS.ids() else ""
+    return f"{text} {caution}" if caution else text
 
 
 def _sizes(folds: Sequence[Fold]) -> Iterator[str]:

@@ -17,21 +17,32 @@ def run_identity(
     protocol: Protocol,
     *,
     method: str,
+    variant: str,
     source_sha256: str,
     config: dict[str, Any],
+    validation_classes: tuple[str, ...],
     backbone: str,
+    preprocessing: str,
     weights_sha256: str,
+    class_vectors_sha256: str | None,
     seed: int,
 ) -> str:
-    """Return the sha256 that tells a run from every other; a record with it is the finished run."""
+    """Return the sha256 that tells a run from every other; a record with it is the finished run.
+
+    preprocessing: the backbone's own. class_vectors_sha256: None for a method that is given none.
+    """
     return digest(
         {
             "fingerprint": protocol.fingerprint,
             "method": method,
+            "variant": variant,
             "source": source_sha256,
             "config": config,
+            "validation": validation_classes,
             "backbone": backbone,
+            "preprocessing": preprocessing,
             "weights": weights_sha256,
+            "class_vectors": class_vectors_sha256,
             "seed": seed,
         }
     )
@@ -43,11 +54,14 @@ def run_id(seed: int, identity: str) -> str:
 
 
 def source_sha256(method: type) -> str:
-    """Return the sha256 over the method's file and every file of `methods` that it comes to import."""
-    start = Path(inspect.getsourcefile(method) or "")
-    waiting, files = [start], {start}
+    """Return the sha256 over the method's file and the files of `methods` or its own package that it imports.
+
+    Directly or through others. A method that is a folder counts with every file in it.
+    """
+    waiting = _files_beside(Path(inspect.getsourcefile(method) or ""))
+    files = set(waiting)
     while waiting:
-        for imported in _imported_method_files(waiting.pop()):
+        for imported in _imported_files(waiting.pop()):
             if imported not in files:
                 files.add(imported)
                 waiting.append(imported)
@@ -55,17 +69,24 @@ def source_sha256(method: type) -> str:
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _imported_method_files(path: Path) -> list[Path]:
-    names: list[str] = []
+def _files_beside(start: Path) -> list[Path]:
+    """The file alone where it lies in `methods` or in no package; else all files of its package."""
+    is_package = (start.parent / "__init__.py").is_file()
+    if start.parent == _ROOT / "methods" or not is_package:
+        return [start]
+    return sorted(start.parent.rglob("*.py"))
+
+
+def _imported_files(path: Path) -> list[Path]:
+    candidates = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+            candidates += [_ROOT.joinpath(*alias.name.split(".")) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            # `from .parts import x` is looked up beside the file, a full name from the root.
+            base = path.parents[node.level - 1] if node.level else _ROOT
+            module = base.joinpath(*node.module.split(".")) if node.module else base
             # `from methods.parts import losses` names a module, `from methods.base import X` does not.
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    candidates = [_ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in names if _is_ours(name)]
-    return [candidate for candidate in candidates if candidate.is_file()]
-
-
-def _is_ours(name: str) -> bool:
-    return name.split(".")[0] == "methods"
+            candidates += [module, *(module / alias.name for alias in node.names)]
+    files = [form for c in candidates for form in (c.with_suffix(".py"), c / "__init__.py") if form.is_file()]
+    return [file for file in files if _ROOT / "methods" in file.parents or path.parent in file.parents]

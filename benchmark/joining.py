@@ -85,7 +85,7 @@ def _refusal(field: str, values: Sequence[tuple[str, str]]) -> str:
     remedy = (
         f"Keep one with {flag}"
         if flag
-        else "Keep one side with --methods or --splits (also --dataset, --protocol, --backbone)"
+        else "No flag chooses between them: move the folders of one side out of results/runs"
     )
     return (
         f"these {len(values)} runs were not measured the same way: {field} is {sides}. "

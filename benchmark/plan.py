@@ -18,7 +18,7 @@ from methods.base import RetrievalMethod
 
 
 @dataclass(frozen=True)
-class Cell:
+class GridCell:
     """A method on a split with its configuration: what can be checked before any picture is read."""
 
     method: type[RetrievalMethod]
@@ -28,7 +28,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class PlannedRun(Cell):
+class PlannedRun(GridCell):
     """A cell with a seed, its protocol and its identity, ready to be executed."""
 
     seed: int
@@ -48,7 +48,7 @@ class PlannedRun(Cell):
         return f"{name}, {self.split.id}, seed {self.seed}"
 
 
-def grid(suite: Suite, splits: Iterable[ZeroShotSplit]) -> tuple[Cell, ...]:
+def grid(suite: Suite, splits: Iterable[ZeroShotSplit]) -> tuple[GridCell, ...]:
     """List methods and variants split by split, so that the first comparison is there early.
 
     Raises BenchmarkError for unknown methods, for configurations that may not be used, and for an empty
@@ -58,26 +58,30 @@ def grid(suite: Suite, splits: Iterable[ZeroShotSplit]) -> tuple[Cell, ...]:
     for split, row in itertools.product(splits, list(suite_rows(suite, METHODS.ids()))):
         method: type[RetrievalMethod] = METHODS.get(row.method)
         config = resolve_config(method, suite.config, split, width=suite.width, changes=row.changes)
-        cells.append(Cell(method, row.variant or config.variant, split, config))
+        cells.append(GridCell(method, row.variant or config.variant, split, config))
     if not cells:
         raise BenchmarkError(f"suite '{suite.name}' holds no run: it names no method or no split.")
     return tuple(cells)
 
 
-def plan(cells: Iterable[Cell], data: PreparedData) -> tuple[PlannedRun, ...]:
+def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...]:
     """Turn cells into runs, one a seed; a method without randomness runs the first seed only."""
     runs = []
     weights, seeds = data.backbone.weights_sha256(), data.suite.seeds
     for cell in cells:
         protocol, source = data.protocol(cell.split), source_sha256(cell.method)
-        for seed in seeds if cell.method.card.is_random else seeds[:1]:
+        for seed in dict.fromkeys(seeds) if cell.method.card.is_random else seeds[:1]:
             identity = run_identity(
                 protocol,
                 method=cell.method.card.id,
                 source_sha256=source,
+                variant=cell.variant,
                 config=cell.config.values,
+                validation_classes=cell.split.validation,
                 backbone=data.suite.backbone,
+                preprocessing=data.backbone.card.preprocessing,
                 weights_sha256=weights,
+                class_vectors_sha256=data.class_vectors_sha256(cell.method.card),
                 seed=seed,
             )
             runs.append(

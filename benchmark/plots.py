@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 
 from benchmark.comparison import Comparison, Row
 from benchmark.errors import BenchmarkError
+from datasets.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,24 +127,12 @@ def bars(comparison: Comparison, metric: str = "map@all") -> Figure:
 
 def save_figure(figure: Figure, stem: Path) -> tuple[Path, Path]:
     """Write `<stem>.png` and `<stem>.svg`, each as a whole or not at all, and return their paths."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
     targets = (stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg"))
     for target, metadata in zip(targets, ({}, {"Date": None}), strict=True):
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-        os.close(handle)
-        try:
-            with matplotlib.rc_context(_SVG):
-                figure.savefig(
-                    temporary,
-                    format=target.suffix[1:],
-                    dpi=DPI,
-                    bbox_inches="tight",
-                    metadata=metadata,
-                )
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(target)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        content = io.BytesIO()
+        with matplotlib.rc_context(_SVG):
+            figure.savefig(content, format=target.suffix[1:], dpi=DPI, bbox_inches="tight", metadata=metadata)
+        write_whole(target, content.getvalue())
     return targets
 
 

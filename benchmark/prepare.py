@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 import metrics
-from benchmark.errors import BenchmarkError
 from benchmark.records import Protocol, digest
 from benchmark.registry import BACKBONES, DATASETS
 from benchmark.suite import Suite
 from datasets.backbones import Backbone
 from datasets.base import DatasetIndex, Items, Progress, Roles, SketchPhotoDataset
+from datasets.class_vectors import CLASS_VECTORS, vectors_sha256
 from datasets.features import Features, extract
 from datasets.pictures import content_digest
 from datasets.splits import ZeroShotSplit
@@ -26,7 +26,7 @@ PREPROCESSING = "RGB on white, stretched to a square, bicubic; sketches as drawn
 
 @dataclass(frozen=True)
 class Where:
-    """Places and machine settings of a call. limit: items per class and modality, 0 for all."""
+    """Places and machine settings of a call. limit: items per class, modality and source, 0 for all."""
 
     cache_dir: Path
     results_dir: Path
@@ -56,6 +56,7 @@ class PreparedData:
         self.protocol_name = suite.protocol or self.dataset.card.protocols[0]
         self.dataset.check_protocol(self.protocol_name)
         self.backbone: Backbone = BACKBONES.get(suite.backbone)()
+        self.is_partial = False
         self._index: DatasetIndex | None = None
         self._features: tuple[Features, Features] | None = None
 
@@ -64,6 +65,10 @@ class PreparedData:
         if self._index is None:
             index = self.dataset.index(progress)
             self._index = _limited(index, self.where.limit) if self.where.limit else index
+            # A limit above every class leaves nothing out: that run is a whole one.
+            self.is_partial = len(self._index.sketches) + len(self._index.photos) < (
+                len(index.sketches) + len(index.photos)
+            )
             check_pairs(self._index, self.suite.pairs)
             for split in self.splits():
                 split.check_against(self._index.class_names)
@@ -104,6 +109,7 @@ class PreparedData:
             preprocessing=PREPROCESSING,
             feature_norm=self.suite.feature_norm,
             pairs=self.suite.pairs,
+            width=self.suite.width,
             codes="real",
             ties="expected",
             metric_engine=metrics.ENGINE_VERSION,
@@ -121,7 +127,13 @@ class PreparedData:
             feature_norm="raw" if card.feature_norm == "raw" else self.suite.feature_norm,
             pairs=self.suite.pairs,
             phase=phase,
+            order_key=self.file_list_sha256,
+            with_class_vectors=CLASS_VECTORS in card.side_information,
         )
+
+    def class_vectors_sha256(self, card: MethodCard) -> str | None:
+        """Return the hash of the class vectors that a method with this card is given."""
+        return vectors_sha256() if CLASS_VECTORS in card.side_information else None
 
     def extract_features(self, progress: Progress | None = None) -> None:
         """Read or compute the features of all pictures, sketches first."""
@@ -162,17 +174,16 @@ def _file_list_sha256(index: DatasetIndex) -> str:
 def _limited(index: DatasetIndex, n_per_class: int) -> DatasetIndex:
     return replace(
         index,
-        sketches=_first_of_each_class(index.sketches, n_per_class),
-        photos=_first_of_each_class(index.photos, n_per_class),
+        sketches=_first_of_each_kind(index.sketches, n_per_class),
+        photos=_first_of_each_kind(index.photos, n_per_class),
     )
 
 
-def _first_of_each_class(items: Items, n_per_class: int) -> Items:
-    if n_per_class < 1:
-        raise BenchmarkError(f"--limit must be at least 1, got {n_per_class}")
-    kept = np.sort(
-        np.concatenate([np.flatnonzero(items.labels == c)[:n_per_class] for c in np.unique(items.labels)])
-    )
+def _first_of_each_kind(items: Items, n_per_class: int) -> Items:
+    # Of each class and source: a protocol may ask for one source alone.
+    sources = np.array(items.sources or [""] * len(items))
+    kinds = np.unique(np.stack([items.labels.astype(str), sources]), axis=1, return_inverse=True)[1].ravel()
+    kept = np.sort(np.concatenate([np.flatnonzero(kinds == kind)[:n_per_class] for kind in np.unique(kinds)]))
 
     def take(column: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return None if column is None else tuple(column[i] for i in kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 SCHEMA = 1
 _TEMPORARY = ".partial-"
+_HOST = platform.node().replace("-", "_") or "here"
 
 
 class Protocol(BaseModel):
@@ -37,6 +40,7 @@ class Protocol(BaseModel):
     preprocessing: str
     feature_norm: str
     pairs: str
+    width: int
     codes: str
     ties: str
     metric_engine: str
@@ -97,6 +101,8 @@ class Record(BaseModel):
     seed: int
     backbone: str
     weights_sha256: str
+    backbone_preprocessing: str
+    class_vectors_sha256: str | None = None
     source_sha256: str
     config: dict[str, Any]
     config_source: str
@@ -175,25 +181,30 @@ def write_run(
     per_query: PerQuery | None = None,
     rankings: Rankings | None = None,
     log: str = "",
-    save_model: Callable[[Path], None] | None = None,
+    model: Path | None = None,
 ) -> StoredRun:
-    """Write a run so that a reader sees all of it or nothing; a run of the same identity is replaced."""
+    """Write a run so that a reader sees all of it or nothing; a run of the same identity is replaced.
+
+    model: a file of weights to keep a copy of.
+    """
     target = run_folder(runs_dir, record)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{os.getpid()}-", dir=target.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{_HOST}-{os.getpid()}-", dir=target.parent))
     temporary.chmod(0o755)  # mkdtemp makes private folders; results are meant to be read
     if per_query is not None:
         np.savez_compressed(temporary / "per_query.npz", **vars(per_query))
     if rankings is not None:
         np.savez_compressed(temporary / "rankings.npz", **vars(rankings))
-    if save_model is not None:
-        save_model(temporary / "model.safetensors")
+    if model is not None:
+        shutil.copyfile(model, temporary / "model.safetensors")
     (temporary / "log.txt").write_text(log, encoding="utf-8")
     text = json.dumps(record.model_dump(), indent=2, sort_keys=True, allow_nan=False)
     (temporary / "record.json").write_text(text + "\n", encoding="utf-8")
-    if target.exists():
-        shutil.rmtree(target)
-    temporary.rename(target)
+    # Two processes may finish the same run at once: the last one stays.
+    with FileLock(target.parent / ".lock"):
+        if target.exists():
+            shutil.rmtree(target)
+        temporary.rename(target)
     return StoredRun(target, record)
 
 
@@ -233,7 +244,10 @@ def sweep(runs_dir: Path) -> int:
 
 
 def _is_alive(temporary: Path) -> bool:
-    pid = temporary.name.removeprefix(_TEMPORARY).split("-")[0]
+    host, _, rest = temporary.name.removeprefix(_TEMPORARY).partition("-")
+    pid = rest.partition("-")[0]
+    if host != _HOST:
+        return True  # on a shared disk: whether it lives cannot be told from here
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):

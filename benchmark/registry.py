@@ -8,6 +8,7 @@ the entry-point group of an installed package.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -139,7 +140,8 @@ def load_plugin(path: Path) -> None:
     path = path.resolve()
     if not path.is_file():
         raise BenchmarkError(f"--plugin {path}: no such file. Give the path of one Python file.")
-    name = f"zs_sbir_plugin_{path.stem}"
+    # Named by its whole path: of two files of one name, each keeps its own source for `inspect`.
+    name = f"zs_sbir_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise BenchmarkError(f"--plugin {path}: not a Python file (.py).")
@@ -147,9 +149,10 @@ def load_plugin(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BenchmarkError:
-        raise
     except Exception as error:
+        del sys.modules[name]
+        if isinstance(error, BenchmarkError):
+            raise
         raise BenchmarkError(
             f"--plugin {path} could not be imported: {type(error).__name__}: {error}. "
             "`new-method NAME` writes a file that works."

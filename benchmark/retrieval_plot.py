@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
+from benchmark.comparison import Comparison
 from benchmark.errors import BenchmarkError
-from benchmark.joining import row_name
+from benchmark.joining import newest, row_name
 from benchmark.plots import PALETTE
 from benchmark.records import StoredRun
 from datasets.base import DatasetIndex, Items
@@ -25,6 +26,14 @@ _PIXELS = 160
 _RIGHT, _WRONG = PALETTE[0], PALETTE[1]
 _AP = "map@all"
 _NAME_CHARACTERS = 13
+
+
+def best_run(runs: Sequence[StoredRun], comparison: Comparison) -> StoredRun:
+    """Return the run to draw: of the best row that has one, on its first split, the newest of its kind."""
+    chosen, _ = newest([run for run in runs if run.record.status == "complete"])
+    row = next(row for row in comparison.rows if row.name in chosen)
+    split = next(split for split in comparison.splits if split in chosen[row.name])
+    return chosen[row.name][split][0]
 
 
 def retrieval(

@@ -58,7 +58,10 @@ def run_suite(suite: Suite, where: Where, display: SuiteDisplay, *, rerun: Rerun
         display.message(f"{n_kept} of {len(planned)} runs are finished already and are not repeated.")
     with display.runs(missing, Clock(stored_runs(where.runs_dir))) as shown:
         for run in missing:
-            stored = execute(run, data, shown.start(run))
+            # Another process may have finished it meanwhile: two of them share a suite.
+            theirs = {} if rerun == "all" else _finished([run], where, rerun)
+            progress = shown.start(run)
+            stored = theirs.get(run.identity) or execute(run, data, progress)
             shown.end(run, stored)
             finished[run.identity] = stored
     return SuiteResult(tuple(finished[run.identity] for run in planned), len(missing), data)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from benchmark.configs import row_variants
 from benchmark.errors import BenchmarkError
 from benchmark.records import Record, StoredRun
+from benchmark.registry import DATASETS
 from benchmark.suite import Suite
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Conditions on records; None leaves a field free. rows: (method, variant) pairs.
+    """Conditions on records; None leaves a field free.
 
-    Without rows, variants stay out: a smoke run or an ablation is no row of its method's own.
+    dataset: an id, or "folder" for every folder data set. rows: (method, variant) pairs.
     """
 
     dataset: str | None = None
@@ -27,41 +29,40 @@ class Selection:
     seeds: tuple[int, ...] | None = None
 
     @classmethod
-    def of_suite(cls, suite: Suite) -> Self:
-        """Return what a suite would run."""
-        named = suite.config if suite.config in ("paper", "smoke") else ""
-        rows = None
-        if suite.methods != "all":
-            # A method without a configuration of that name runs under its own.
-            rows = frozenset(
-                [(method, variant) for method in suite.methods for variant in {"", named}]
-                + [(variant.method, variant.name) for variant in suite.variants]
-            )
+    def of_suite(cls, suite: Suite, runs: Iterable[StoredRun]) -> Self:
+        """Return what a suite would run. Its methods are those of the runs where it says "all"."""
+        methods = suite.methods
+        if methods == "all":
+            methods = tuple(sorted({run.record.method for run in runs}))
+        rows = {
+            (method, variant)
+            for method in methods
+            for variant in row_variants(method, suite.config, suite.dataset)
+        }
         return cls(
             dataset=suite.dataset,
-            protocol=suite.protocol,
+            protocol=suite.protocol or DATASETS.get(suite.dataset).card.protocols[0],
             splits=None if suite.splits == "all" else suite.splits,
             backbone=suite.backbone,
-            rows=rows,
+            rows=frozenset(rows | {(variant.method, variant.name) for variant in suite.variants}),
             seeds=suite.seeds,
         )
 
     def holds(self, record: Record) -> bool:
         """Tell whether a record is one of these."""
         protocol = record.protocol
-        row = (record.method, record.variant)
-        is_row = row in self.rows if self.rows is not None else not record.variant
-        return is_row and all(
-            wanted is None or found == wanted or (isinstance(wanted, tuple) and found in wanted)
-            for wanted, found in (
-                (self.dataset, protocol.dataset),
-                (self.protocol, protocol.protocol),
-                (self.splits, protocol.split),
-                (self.methods, record.method),
-                (self.backbone, record.backbone),
-                (self.seeds, record.seed),
-            )
+        conditions: tuple[tuple[Collection[object] | None, object], ...] = (
+            (self.protocol and (self.protocol,), protocol.protocol),
+            (self.splits, protocol.split),
+            (self.methods, record.method),
+            (self.backbone and (self.backbone,), record.backbone),
+            (self.rows, (record.method, record.variant)),
+            (self.seeds, record.seed),
         )
+        is_dataset = self.dataset in (None, protocol.dataset) or (
+            self.dataset == "folder" and protocol.dataset.startswith("folder_")
+        )
+        return is_dataset and all(wanted is None or found in wanted for wanted, found in conditions)
 
     def of(self, runs: Iterable[StoredRun]) -> tuple[StoredRun, ...]:
         """Return the selected runs. Raises BenchmarkError saying what there is when none is left."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from benchmark.errors import BenchmarkError
 
@@ -26,7 +26,7 @@ class Variant(BaseModel):
 
 
 class Suite(BaseModel):
-    """A grid of runs under equal terms.
+    """A grid of runs under equal terms. name: that of the file.
 
     methods: ids, or "all" for every registered method. splits: ids, or "all" for every split of the data set.
     seeds: a method without randomness runs the first only. config: "tuned" (the committed configuration of
@@ -43,7 +43,7 @@ class Suite(BaseModel):
     splits: tuple[str, ...] | Literal["all"] = "all"
     methods: tuple[str, ...] | Literal["all"]
     variants: tuple[Variant, ...] = ()
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    seeds: tuple[NonNegativeInt, ...] = Field(default=(0,), min_length=1)
     backbone: str = "efficientnet_lite0"
     feature_norm: Literal["centred", "raw"] = "centred"
     pairs: Literal["class", "instance"] = "class"
@@ -53,7 +53,7 @@ class Suite(BaseModel):
 
 
 @dataclass(frozen=True)
-class Row:
+class SuiteRow:
     """One row of the suite's table before splits and seeds: a method, under a name, with changes."""
 
     method: str
@@ -61,12 +61,12 @@ class Row:
     changes: dict[str, Any]
 
 
-def suite_rows(suite: Suite, all_methods: tuple[str, ...]) -> Iterator[Row]:
+def suite_rows(suite: Suite, all_methods: tuple[str, ...]) -> Iterator[SuiteRow]:
     """Methods first, then variants, in the order of the file."""
-    for method in all_methods if suite.methods == "all" else suite.methods:
-        yield Row(method, "", {})
+    for method in all_methods if suite.methods == "all" else dict.fromkeys(suite.methods):
+        yield SuiteRow(method, "", {})
     for change in suite.variants:
-        yield Row(change.method, change.name, change.config)
+        yield SuiteRow(change.method, change.name, change.config)
 
 
 def suite_names() -> tuple[str, ...]:
@@ -86,8 +86,8 @@ def load_suite(name: str) -> Suite:
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Suite(name=path.stem, **content)
-    except tomllib.TOMLDecodeError as error:
+        return Suite(**{**content, "name": path.stem})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BenchmarkError(f"suite {path} is not valid TOML: {error}") from error
     except ValidationError as error:
         raise BenchmarkError(f"suite {path}: {first_fault(error, Suite)}") from error

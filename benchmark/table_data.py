@@ -83,6 +83,8 @@ def _line(
         "split": split,
         "fingerprint": fingerprint,
         "backbone": comparison.backbone,
+        "input": row and row.card.get("input"),
+        "device": row and ", ".join(sorted(set(row.device.values()))),
         "row": row.name if row else "chance",
         "method": row.method if row else "chance",
         "variant": row.variant if row else "",

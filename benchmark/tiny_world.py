@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.base import DatasetIndex, Items, Roles
+from datasets.class_vectors import CLASS_VECTORS
 from datasets.splits import ZeroShotSplit
 from datasets.task import Phase, ZeroShotTask
 from methods.base import MethodCard
@@ -72,6 +73,8 @@ class TinyWorld:
             feature_norm="raw" if card.feature_norm == "raw" else "centred",
             pairs=pairs,
             phase=phase,
+            order_key="tiny",
+            with_class_vectors=CLASS_VECTORS in card.side_information,
         )
 
 

@@ -16,6 +16,7 @@ from benchmark.configs import resolve_config
 from benchmark.environment import describe_environment
 from benchmark.identity import source_sha256
 from benchmark.prepare import PreparedData
+from datasets.files import write_whole
 from datasets.splits import ZeroShotSplit
 from methods.base import RetrievalMethod
 
@@ -59,9 +60,8 @@ class Search:
 
 def write_search(path: Path, found: Search, data: PreparedData) -> None:
     """Write the log beside the configuration, then the configuration: where it stands, both are whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path.with_suffix(".csv"), log_text(found))
-    _replace(path, config_text(found, data))
+    write_whole(path.with_suffix(".csv"), log_text(found))
+    write_whole(path, config_text(found, data))
 
 
 def log_text(found: Search) -> str:
@@ -170,9 +170,3 @@ def _toml(table: Mapping[str, Any]) -> str:
 
 def _rounded(score: float | None) -> float | None:
     return None if score is None else round(score, 6)
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

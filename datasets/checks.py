@@ -6,12 +6,12 @@ import difflib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from benchmark.errors import BenchmarkError
 from datasets.base import Progress
+from datasets.files import write_whole
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 UNREAD_PICTURE_SUFFIXES = frozenset({".gif", ".tif", ".tiff", ".svg", ".heic", ".avif"})
@@ -116,13 +116,14 @@ def unreadable_pictures(
 
     remembered = _read_verdicts(verdicts)
     stamps = {path: _stamp(path) for path in names}
-    unknown = [
-        path for path, name in names.items() if stamps[path] is None or remembered.get(name) != stamps[path]
-    ]
+    # Hashes of names: who lists the cache learns no class of a picture.
+    keys = {path: hashlib.sha256(name.encode()).hexdigest()[:16] for path, name in names.items()}
+    unknown = [path for path in names if stamps[path] is None or remembered.get(keys[path]) != stamps[path]]
     if not unknown:
         return {}
     unreadable = dict(find_corrupt(unknown, progress))
-    _write_verdicts(verdicts, {name: stamps[path] for path, name in names.items() if path not in unreadable})
+    readable = {keys[path]: stamps[path] for path in names if path not in unreadable}
+    write_whole(verdicts, json.dumps(readable))
     return unreadable
 
 
@@ -157,11 +158,3 @@ def _read_verdicts(path: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}  # nothing is lost but the time to decode again
     return content if isinstance(content, dict) else {}
-
-
-def _write_verdicts(path: Path, verdicts: Mapping[str, str | None]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(verdicts, file)
-    Path(temporary).replace(path)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
 
+CLASS_VECTORS = "class vectors"  # what a card lists as side information to be given them
 CLASS_VECTORS_ID = "all_minilm_l6_v2"
 VECTORS_FILE = Path(__file__).parent / "vectors" / f"{CLASS_VECTORS_ID}.npz"
 

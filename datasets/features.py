@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from benchmark.errors import BenchmarkError
 from datasets.backbones import Backbone
 from datasets.base import Progress
+from datasets.files import write_whole
 from datasets.pictures import content_digest, load_picture
 
 ROWS_PER_SHARD = 256
@@ -119,7 +120,7 @@ def _write_manifest(folder: Path, backbone: Backbone, *, n_rows: int) -> None:
         },
         indent=2,
     )
-    _replace(folder / "manifest.json", text.encode())
+    write_whole(folder / "manifest.json", text)
 
 
 def _fill(
@@ -191,11 +192,4 @@ def _save_shard(shard: Path, rows: NDArray[np.float32]) -> None:
         )
     buffer = io.BytesIO()
     np.save(buffer, rows)
-    _replace(shard, buffer.getvalue())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    # Only the holder of the lock writes, so that one temporary name is enough and a stale one is overwritten.
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    write_whole(shard, buffer.getvalue())

@@ -6,6 +6,7 @@ harness alone calls `answers`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -79,7 +80,8 @@ class ZeroShotTask:
     phase "run": training on all seen classes, test on the unseen ones. phase "tune": training on the seen
     classes without the validation ones, test on those. feature_norm "centred": the modality's mean over its
     training items is subtracted, then every row gets length 1; "raw": rows as they are. Pictures are never
-    normalised. seed: order of the test items.
+    normalised. order_key: text from which the order of the test items is drawn; without knowing it, a method
+    cannot tell the order of the files, which is that of the classes. with_class_vectors: give them to `fit`.
 
     Raises BenchmarkError when the split does not fit the data set, when `pairs="instance"` and the data set
     has no instances, or when a class has no item left.
@@ -96,13 +98,15 @@ class ZeroShotTask:
         feature_norm: FeatureNorm = "centred",
         pairs: str = "class",
         phase: Phase = "run",
-        seed: int = 0,
+        order_key: str = "",
+        with_class_vectors: bool = True,
     ) -> None:
         split.check_against(index.class_names)
         check_pairs(index, pairs)
         self._index, self._roles, self._split = index, roles, split
         self._sketch_source, self._photo_source = sketches, photos
-        self._feature_norm, self._pairs, self._phase, self._seed = feature_norm, pairs, phase, seed
+        self._feature_norm, self._pairs, self._phase = feature_norm, pairs, phase
+        self._order_key, self._with_class_vectors = order_key, with_class_vectors
         self._means: tuple[NDArray[np.float64] | None, NDArray[np.float64] | None] | None = None
         seen = split.seen(index.class_names)
         if phase == "run":
@@ -122,7 +126,7 @@ class ZeroShotTask:
         sketch_instances, photo_instances = self._instances(sketch_rows, photo_rows)
         validation = self._split.validation if self._phase == "run" else ()
         vectors = None
-        if not missing_vectors(self.train_classes):
+        if self._with_class_vectors and not missing_vectors(self.train_classes):
             vectors = torch.from_numpy(class_vectors(self.train_classes)).clone()
         return SeenData(
             class_names=self.train_classes,
@@ -153,7 +157,8 @@ class ZeroShotTask:
         """Return labels and order of the test items, for the harness."""
         queries = self._rows_of(self._index.sketches, self._roles.queries, self.test_classes)
         gallery = self._rows_of(self._index.photos, self._roles.gallery, self.test_classes)
-        rng = np.random.default_rng(self._seed)
+        key = f"{self._order_key} {self._split.sha256} {self._phase}"
+        rng = np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
         return Answers(
             queries=queries,
             gallery=gallery,

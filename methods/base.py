@@ -151,7 +151,11 @@ class RetrievalMethod(ABC):
 
     def save(self, path: Path) -> None:
         """Write the fitted method as safetensors, with its id and configuration as metadata."""
-        tensors = {name: value.detach().cpu().contiguous() for name, value in self.state().items()}
+        # Copies, because safetensors refuses two names for one tensor.
+        tensors = {
+            name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, value in self.state().items()
+        }
         # safetensors refuses an empty file; a method without parameters still has a configuration to keep.
         save_file(
             tensors or {"_empty": torch.zeros(1)},

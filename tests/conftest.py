@@ -1,8 +1,14 @@
 """What several folders of tests share."""
 
 import pytest
+import torch
 
 from benchmark.tiny_world import TinyWorld, make_tiny_world
+
+
+def pytest_configure() -> None:
+    """Compute on one thread: for small arrays, threads that wait for each other take most of the time."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -57,11 +57,19 @@ def cache_folder(chosen: Path | None) -> Path:
     import platformdirs
 
     folder = chosen or Path(platformdirs.user_cache_dir("zs-sbir-benchmark"))
+    return _writable(folder, "--cache-dir")
+
+
+def _writable(folder: Path, flag: str) -> Path:
+    """Make a folder and try it: better now than when the first result is to be kept."""
+    import tempfile
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise BenchmarkError(
-            f"cache folder {folder} cannot be made: {error}. Name another one with --cache-dir."
+            f"folder {folder} cannot be written: {error.strerror or error}. Name another one with {flag}."
         ) from error
     return folder
 
@@ -76,16 +84,11 @@ def set_up(device: str | None, threads: int | None, plugins: list[Path] | None) 
         load_plugin(path)
     if threads is not None:
         torch.set_num_threads(threads)
-    has_cuda = torch.cuda.is_available()
-    if device is None:
-        return "cuda" if has_cuda else "cpu"
-    if device.split(":")[0] not in ("cpu", "cuda"):
-        raise BenchmarkError(f"--device {device}: give cpu or cuda.")
-    if device.startswith("cuda") and not has_cuda:
-        raise BenchmarkError(
-            f"--device {device}: this torch sees no CUDA device. Leave the flag out for the CPU."
-        )
-    return device
+    n_cuda = torch.cuda.device_count()
+    known = ("cpu", *(("cuda",) if n_cuda else ()), *(f"cuda:{i}" for i in range(n_cuda)))
+    if device is not None and device not in known:
+        raise BenchmarkError(f"--device {device}: torch has no such device here. It has: {', '.join(known)}.")
+    return device or ("cuda" if n_cuda else "cpu")
 
 
 def make_where(
@@ -102,7 +105,7 @@ def make_where(
 
     return Where(
         cache_dir=cache_folder(cache_dir),
-        results_dir=results_dir,
+        results_dir=_writable(results_dir, "--results-dir"),
         data_root=data_root,
         device=device,
         skip_corrupt=skip_corrupt,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,7 @@ from benchmark import tables
 from benchmark.comparison import Comparison, compare
 from benchmark.display import SuiteDisplay, duration
 from benchmark.plots import bars, pr_curves, save_figure
+from datasets.files import write_whole
 
 if TYPE_CHECKING:
     from benchmark.runner import SuiteResult
@@ -24,7 +23,9 @@ def report(result: SuiteResult, name: str, results_dir: Path, display: SuiteDisp
     for run in result.runs:
         if run.record.status in ("failed", "skipped"):
             protocol = run.record.protocol
-            log = f" Trace: {run.folder / 'log.txt'}" if run.record.status == "failed" else ""
+            log = ""
+            if run.record.status == "failed":
+                log = f" Trace: {run.folder / 'log.txt'}. --rerun failed repeats it."
             display.message(
                 f"{run.record.status}: {run.record.method}, {protocol.split}: {run.record.reason}{log}"
             )
@@ -40,9 +41,10 @@ def report(result: SuiteResult, name: str, results_dir: Path, display: SuiteDisp
         paths = write_tables(comparison, results_dir / "tables" / name)
         progress(1, 4)
         figures = results_dir / "figures"
-        paths += save_figure(pr_curves(comparison), figures / f"{name}-pr")
-        progress(2, 4)
-        paths += save_figure(bars(comparison), figures / f"{name}-bars")
+        if any(row.mean for row in comparison.rows):  # else no row stands in every split: nothing to draw
+            paths += save_figure(pr_curves(comparison), figures / f"{name}-pr")
+            progress(2, 4)
+            paths += save_figure(bars(comparison), figures / f"{name}-bars")
         progress(3, 4)
         paths += _draw_retrieval(result, comparison, figures / f"{name}-retrieval")
         progress(4, 4)
@@ -70,33 +72,18 @@ def write_tables(comparison: Comparison, stem: Path) -> tuple[Path, ...]:
     """Write a comparison in every format and return the paths."""
     endings = {"markdown": ".md", "latex": ".tex", "csv": ".csv", "json": ".json"}
     return tuple(
-        write_text(stem.with_name(stem.name + ending), tables.render(comparison, fmt, per_fold=True))
+        write_whole(stem.with_name(stem.name + ending), tables.render(comparison, fmt, per_fold=True))
         for fmt, ending in endings.items()
     )
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a file so that a reader sees the old one or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text if text.endswith("\n") else text + "\n")
-    Path(temporary).chmod(0o644)
-    Path(temporary).replace(path)
-    return path
 
 
 def _draw_retrieval(result: SuiteResult, comparison: Comparison, stem: Path) -> tuple[Path, ...]:
     drawn = tuple(stem.with_name(stem.name + ending) for ending in (".png", ".svg"))
     if result.n_executed == 0 and all(path.is_file() for path in drawn):
         return drawn  # 88 pictures take longer than all the rest of a call that has nothing to execute
-    from benchmark.retrieval_plot import retrieval
+    from benchmark.retrieval_plot import best_run, retrieval
 
-    # Rows stand best first; one without a mean may have no complete run at all.
-    place = {(row.method, row.variant): position for position, row in enumerate(comparison.rows)}
-    complete = [run for run in result.runs if run.record.status == "complete"]
-    first = min(complete, key=lambda run: place[run.record.method, run.record.variant])
-    return save_figure(retrieval(first, result.data.index), stem)
+    return save_figure(retrieval(best_run(result.runs, comparison), result.data.index), stem)
 
 
 def _shown(path: Path) -> str:

@@ -13,16 +13,18 @@ from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, ResultsD
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from benchmark.comparison import Comparison
     from benchmark.records import StoredRun
+    from datasets.base import DatasetIndex
 
 Suite = Annotated[str | None, typer.Option("--suite", help="Rows, splits and seeds of a suite.")]
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Data set id, as in the records.")]
 Splits = Annotated[str | None, typer.Option("--splits", help="Split ids, comma-separated.")]
 Methods = Annotated[str | None, typer.Option("--methods", help="Method ids, comma-separated.")]
 Protocol = Annotated[str | None, typer.Option("--protocol", help="Protocol of the data set.")]
+Reference = Annotated[
+    str | None,
+    typer.Option("--reference", help="Row that differences are taken to [the suite's, else centred]."),
+]
 Backbone = Annotated[str | None, typer.Option("--backbone", help="Backbone id.")]
 
 
@@ -52,13 +54,13 @@ def table(
     protocol: Protocol = None,
     backbone: Backbone = None,
     format: Annotated[Format, typer.Option("--format", help="Written to stdout.")] = Format.TERMINAL,
-    reference: Annotated[str, typer.Option(help="Row that differences are taken to.")] = "centred",
+    reference: Reference = None,
     results_dir: ResultsDir = RESULTS_DIR,
 ) -> None:
     """Print a comparison table of finished runs, one for each data set.
 
-    Rows that were not measured in the same way are never mixed: the message says which field differs and
-    which flag chooses.
+    Without flags, that of the default suite. Rows that were not measured in the same way are never mixed: the
+    message says which field differs, and how to choose.
 
     [bold]Examples[/bold]
 
@@ -70,9 +72,15 @@ def table(
     from benchmark.commands.report import print_comparison
     from benchmark.comparison import by_dataset, compare
 
-    runs = _select(results_dir, suite, dataset, splits, methods, protocol, backbone)
-    for of_dataset in by_dataset(runs).values():
-        comparison = compare(of_dataset, reference=reference)
+    runs, of_suite = _select(results_dir, suite, dataset, splits, methods, protocol, backbone)
+    tables_of = by_dataset(runs)
+    if len(tables_of) > 1 and format in (Format.CSV, Format.JSON):
+        raise BenchmarkError(
+            f"--format {format} holds one table, and there are runs of {', '.join(tables_of)}. "
+            "Choose one with --dataset."
+        )
+    for of_dataset in tables_of.values():
+        comparison = compare(of_dataset, reference=reference or of_suite)
         if format is Format.TERMINAL:
             print_comparison(comparison)
         else:
@@ -88,7 +96,7 @@ def plot(
     protocol: Protocol = None,
     backbone: Backbone = None,
     metric: Annotated[str, typer.Option(help="For bars: the metric.")] = "map@all",
-    reference: Annotated[str, typer.Option(help="For bars: the row to compare with.")] = "centred",
+    reference: Reference = None,
     data_root: DataRoot = None,
     cache_dir: CacheDir = None,
     results_dir: ResultsDir = RESULTS_DIR,
@@ -96,21 +104,26 @@ def plot(
     """Draw finished runs as PNG and SVG under results/figures.
 
     pr: precision-recall curves of all methods. bars: one metric with intervals. retrieval: query sketches
-    with their first ten photos, of the best method chosen on the first split chosen.
+    with their first ten photos, of the best row chosen on its first split.
     """
     from benchmark.comparison import by_dataset, compare
     from benchmark.plots import bars, pr_curves, save_figure
+    from benchmark.retrieval_plot import best_run, retrieval
 
-    runs = _select(results_dir, suite, dataset, splits, methods, protocol, backbone)
+    runs, of_suite = _select(results_dir, suite, dataset, splits, methods, protocol, backbone)
     for name, of_dataset in by_dataset(runs).items():
-        comparison = compare(of_dataset, reference=reference)
+        comparison = compare(of_dataset, reference=reference or of_suite)
+        parts = [suite or name, picture.value]
         if picture is Picture.PR:
             figure = pr_curves(comparison)
         elif picture is Picture.BARS:
             figure = bars(comparison, metric=metric)
+            parts.append(metric.replace("@", "").replace("/", "-"))
         else:
-            figure = _retrieval(of_dataset, comparison, data_root, cache_dir)
-        for path in save_figure(figure, results_dir / "figures" / f"{suite or name}-{picture.value}"):
+            run = best_run(of_dataset, comparison)
+            figure = retrieval(run, _index_of(run, data_root, cache_dir))
+            parts += [run.record.method, run.record.protocol.split]
+        for path in save_figure(figure, results_dir / "figures" / "-".join(parts)):
             typer.echo(path)
 
 
@@ -122,14 +135,20 @@ def _select(
     methods: str | None,
     protocol: str | None,
     backbone: str | None,
-) -> tuple[StoredRun, ...]:
+) -> tuple[tuple[StoredRun, ...], str]:
+    """Return the runs that the flags choose, the default suite's without any, and the suite's reference."""
     from dataclasses import replace
 
     from benchmark.records import stored_runs
     from benchmark.selection import Selection
     from benchmark.suite import load_suite
 
-    selection = Selection() if suite is None else Selection.of_suite(load_suite(suite))
+    console = options.progress_console()
+
+    def warn(text: str) -> None:
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
+
+    runs = tuple(stored_runs(results_dir / "runs", warn=warn))
     flags: dict[str, Any] = {
         "dataset": dataset,
         "splits": options.words(splits),
@@ -137,30 +156,28 @@ def _select(
         "protocol": protocol,
         "backbone": backbone,
     }
-    selection = replace(selection, **{name: value for name, value in flags.items() if value is not None})
-    console = options.progress_console()
-    runs = stored_runs(
-        results_dir / "runs", warn=lambda text: console.print(text, style="yellow", soft_wrap=True)
-    )
-    return selection.of(runs)
+    given = {name: value for name, value in flags.items() if value is not None}
+    chosen = None
+    if suite is not None or not given:
+        chosen = load_suite(suite or "default")
+    selection = Selection() if chosen is None else Selection.of_suite(chosen, runs)
+    reference = chosen.reference if chosen else "centred"
+    return replace(selection, **given).of(runs), reference
 
 
-def _retrieval(
-    runs: list[StoredRun], comparison: Comparison, data_root: Path | None, cache_dir: Path | None
-) -> Figure:
+def _index_of(run: StoredRun, data_root: Path | None, cache_dir: Path | None) -> DatasetIndex:
     from benchmark.registry import DATASETS
-    from benchmark.retrieval_plot import retrieval
 
-    place = {(row.method, row.variant): position for position, row in enumerate(comparison.rows)}
-    complete = [run for run in runs if run.record.status == "complete"]
-    run = min(complete, key=lambda run: place[run.record.method, run.record.variant])
     dataset_id = run.record.protocol.dataset
-    if dataset_id not in DATASETS.ids():
-        dataset_id = dataset_id.split("_")[0]
-    dataset = DATASETS.get(dataset_id)(root=data_root, cache_dir=options.cache_folder(cache_dir))
-    if dataset.id != run.record.protocol.dataset:
+    dataset = DATASETS.get("folder" if dataset_id.startswith("folder_") else dataset_id)(
+        root=data_root,
+        cache_dir=options.cache_folder(cache_dir),
+        skip_corrupt=bool(run.record.skipped_files),
+    )
+    if dataset.id != dataset_id:
         raise BenchmarkError(
-            f"--data-root {data_root} holds data set '{dataset.id}', the run is of "
-            f"'{run.record.protocol.dataset}'. Name the folder that was used for the run."
+            f"--data-root {data_root} holds data set '{dataset.id}', the run is of '{dataset_id}'. "
+            "Name the folder that was used for the run."
         )
-    return retrieval(run, dataset.index())
+    index: DatasetIndex = dataset.index()
+    return index

@@ -50,6 +50,10 @@ class Emoji54(SketchPhotoDataset):
             "Noto Emoji 3.002 (package manimgx-fonts 2026.9.26.post1): copyright 2013 Google LLC, "
             "SIL Open Font License 1.1",
         ),
+        caution=(
+            "Its photos are clip-art and its sketches pen drawings: the numbers cannot be compared with those "
+            "on Sketchy, TU-Berlin or QuickDraw."
+        ),
         n_classes=54,
         needs_root=False,
     )

@@ -121,7 +121,8 @@ def test_tables_are_made_from_finished_runs_in_every_format(
         "json": '"mean_colour"',
     }
     for fmt, mark in marks.items():
-        assert call("table", "--results-dir", tmp_path / "results", "--format", fmt) == 0
+        flags = ("--dataset", "folder", "--format", fmt)
+        assert call("table", "--results-dir", tmp_path / "results", *flags) == 0
         assert mark in capsys.readouterr().out
 
 
@@ -137,7 +138,7 @@ def test_plots_are_made_from_finished_runs(
     capsys.readouterr()
     places = ("--results-dir", tmp_path / "results", "--cache-dir", tmp_path / "cache")
     for picture in ("pr", "bars", "retrieval"):
-        assert call("plot", picture, "--data-root", picture_root, *places) == 0
+        assert call("plot", picture, "--dataset", "folder", "--data-root", picture_root, *places) == 0
         paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
         assert [path.suffix for path in paths] == [".png", ".svg"]
         assert all(path.stat().st_size > 1000 for path in paths)
@@ -179,7 +180,7 @@ def test_limited_runs_stay_out_of_the_table_and_it_says_so(
         (("run", "--protocol", "any"), "Known: cross-artist, same-artist"),
         (("run", "--suite", "defualt"), "no suite 'defualt'"),
         (("run", "--seeds", "0,x"), "whole numbers from 0"),
-        (("run", "--device", "tpu"), "give cpu or cuda"),
+        (("run", "--device", "tpu"), "torch has no such device here"),
         (("run", "--config", "nowhere.toml"), "no configuration 'nowhere.toml'"),
         (("run", "--plugin", "nowhere.py"), "no such file"),
         (("run", "--methods", "frozen", "--backbone", "vgg"), "no backbone named 'vgg'"),

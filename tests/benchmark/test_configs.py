@@ -87,9 +87,26 @@ def test_without_a_tuned_file_the_defaults_are_used():
     assert resolved.source == "default"
 
 
-@pytest.mark.parametrize("choice", ["default", "paper", "smoke"])
-def test_a_name_without_a_file_means_the_defaults(choice):
-    assert resolve(choice).source == "default"
+@pytest.mark.parametrize("choice", ["tuned", "default", "paper", "smoke"])
+def test_without_any_file_every_choice_means_the_defaults_and_no_row_of_its_own(choice):
+    assert (resolve(choice).source, resolve(choice).variant) == ("default", "")
+
+
+@pytest.mark.parametrize("choice", ["paper", "smoke"])
+def test_a_method_without_a_named_file_keeps_its_tuned_configuration(write_tuned, choice):
+    write_tuned("rate = 0.5")
+    assert (resolve(choice).source, resolve(choice).variant) == ("tuned", "")
+
+
+def test_defaults_in_place_of_a_tuned_configuration_are_a_row_of_their_own(write_tuned):
+    write_tuned("rate = 0.5")
+    assert (resolve("default").values["rate"], resolve("default").variant) == (0.1, "default")
+
+
+def test_a_width_that_is_not_the_suites_is_refused(write_tuned):
+    write_tuned("width = 512")
+    with pytest.raises(BenchmarkError, match="says width = 512, the suite 64"):
+        resolve()
 
 
 def test_a_named_file_needs_no_tuned_on_and_names_the_row(configs_dir):
@@ -159,8 +176,6 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(write_tuned):
     [
         ('rate = "0.5"', "str"),
         ("rate = true", "bool"),
-        ("width = 8.0", "float"),
-        ("width = true", "bool"),
         ("shared = 1", "int"),
         ("kind = 1", "int"),
     ],

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmark.records import (
+    _HOST,
     PerQuery,
     Protocol,
     Rankings,
@@ -21,7 +23,7 @@ from benchmark.records import (
 )
 
 
-def make_protocol(**changes: str) -> Protocol:
+def make_protocol(**changes: object) -> Protocol:
     fields = {
         "dataset": "emoji54",
         "protocol": "cross-artist",
@@ -35,6 +37,7 @@ def make_protocol(**changes: str) -> Protocol:
         "preprocessing": "stretched",
         "feature_norm": "centred",
         "pairs": "class",
+        "width": 64,
         "codes": "real",
         "ties": "expected",
         "metric_engine": "1",
@@ -53,6 +56,7 @@ def make_record(**changes: object) -> Record:
         "seed": 0,
         "backbone": "tiny",
         "weights_sha256": "w" * 64,
+        "backbone_preprocessing": "none",
         "source_sha256": "s" * 64,
         "config": {},
         "config_source": "default",
@@ -80,7 +84,8 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 def test_every_protocol_field_changes_the_fingerprint() -> None:
     fingerprint = make_protocol().fingerprint
-    others = {name: make_protocol(**{name: "other"}).fingerprint for name in Protocol.model_fields}
+    changes = {name: 128 if name == "width" else "other" for name in Protocol.model_fields}
+    others = {name: make_protocol(**{name: value}).fingerprint for name, value in changes.items()}
     assert [name for name, other in others.items() if other == fingerprint] == []
 
 
@@ -126,7 +131,10 @@ def test_sweep_removes_what_a_dead_process_left_and_keeps_a_living_ones(tmp_path
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
     )
     parent = tmp_path / "emoji54" / "fold0" / "frozen"
-    stale, living = parent / f".partial-{dead.stdout.strip()}-x", parent / f".partial-{os.getppid()}-x"
+    stale, living = (
+        parent / f".partial-{_HOST}-{dead.stdout.strip()}-x",
+        parent / f".partial-{_HOST}-{os.getppid()}-x",
+    )
     stale.mkdir(parents=True)
     living.mkdir()
     assert sweep(tmp_path) == 1
@@ -135,11 +143,21 @@ def test_sweep_removes_what_a_dead_process_left_and_keeps_a_living_ones(tmp_path
 
 
 def test_a_writer_killed_half_way_leaves_no_run(tmp_path: Path) -> None:
-    def die(path: Path) -> None:
-        path.write_bytes(b"half of a model")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_run(tmp_path, make_record(), save_model=die)
+    with pytest.raises(FileNotFoundError):
+        write_run(tmp_path, make_record(), model=tmp_path / "no model here")
     assert list(stored_runs(tmp_path)) == []
-    assert sweep(tmp_path) == 1
+
+
+def test_what_another_machine_is_writing_is_left_alone(tmp_path: Path) -> None:
+    foreign = tmp_path / "emoji54" / "fold0" / "frozen" / ".partial-elsewhere-1-x"
+    foreign.mkdir(parents=True)
+    assert sweep(tmp_path) == 0
+    assert foreign.exists()
+
+
+def test_two_writers_of_one_run_leave_one_whole_run(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for stored in pool.map(lambda _: write_run(tmp_path, make_record(), log="whole"), range(40)):
+            assert stored.record.run_id == "seed0-12345678"
+    (run,) = stored_runs(tmp_path)
+    assert (run.folder / "log.txt").read_text() == "whole"

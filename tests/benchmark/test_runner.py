@@ -111,6 +111,34 @@ def test_limited_runs_are_partial_and_do_not_stand_for_whole_ones(
     assert (whole.n_executed, whole.runs[0].record.status) == (1, "complete")
 
 
+def test_a_limit_above_every_class_is_a_whole_run(run: Run, write_plugin: Callable[..., Path]) -> None:
+    load_plugin(write_plugin("mean_colour"))
+    assert run("mean_colour", limit=100).runs[0].record.status == "complete"
+    assert run("mean_colour").n_executed == 0
+
+
+def test_a_plugin_that_exits_is_a_failure_and_not_the_end(
+    run: Run, write_plugin: Callable[..., Path]
+) -> None:
+    load_plugin(write_plugin("leaver", "raise SystemExit(0)"))
+    load_plugin(write_plugin("mean_colour"))
+    assert [r.record.status for r in run("leaver", "mean_colour").runs] == ["failed", "complete"]
+
+
+def test_a_method_named_twice_is_run_once(run: Run, write_plugin: Callable[..., Path]) -> None:
+    load_plugin(write_plugin("mean_colour"))
+    assert len(run("mean_colour", "mean_colour", seeds=(0, 0)).runs) == 1
+
+
+def test_a_variant_of_the_same_configuration_is_a_run_of_its_own(
+    run: Run, write_plugin: Callable[..., Path]
+) -> None:
+    load_plugin(write_plugin("mean_colour"))
+    result = run("mean_colour", variants=(Variant(method="mean_colour", name="again"),))
+    assert [r.record.variant for r in result.runs] == ["", "again"]
+    assert len(list(result.runs[0].folder.parent.glob("seed0-*"))) == 2
+
+
 def test_two_methods_of_one_suite_share_the_fingerprint(run: Run, write_plugin: Callable[..., Path]) -> None:
     load_plugin(write_plugin("one"))
     load_plugin(write_plugin("two"))

@@ -215,7 +215,7 @@ def test_runs_are_parted_by_data_set(make_run):
 @pytest.mark.parametrize(
     ("field", "other", "flag"),
     [
-        ("feature_norm", "raw", "--methods"),
+        ("feature_norm", "raw", "results/runs"),
         ("dataset", "sketchy", "--dataset"),
         ("protocol", "loo", "--protocol"),
     ],

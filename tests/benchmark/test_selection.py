@@ -1,0 +1,74 @@
+"""Which stored runs a table is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import BenchmarkError
+from benchmark.records import Protocol, Record, StoredRun
+from benchmark.selection import Selection
+from benchmark.suite import load_suite
+
+Stored = Callable[..., StoredRun]
+
+
+@pytest.fixture
+def stored() -> Stored:
+    """A stored run of the default suite's terms; keyword arguments change record or protocol."""
+
+    def make(**changes: object) -> StoredRun:
+        text = dict.fromkeys(Protocol.model_fields, "-")
+        protocol = {**text, "dataset": "emoji54", "protocol": "cross-artist", "split": "fold0", "width": 64}
+        protocol |= {name: changes.pop(name) for name in list(changes) if name in Protocol.model_fields}
+        record = {
+            **dict.fromkeys(("run_id", "identity", "started", "weights_sha256", "source_sha256"), "-"),
+            **dict.fromkeys(("config_source", "fingerprint", "backbone_preprocessing"), "-"),
+            **{"status": "complete", "method": "zscmr", "seed": 0, "backbone": "efficientnet_lite0"},
+            **{"config": {}, "card": {}, "environment": {}, "protocol": Protocol(**protocol)},
+        }
+        return StoredRun(Path("nowhere"), Record(**{**record, **changes}))
+
+    return make
+
+
+def held(suite: str, *runs: StoredRun) -> list[bool]:
+    selection = Selection.of_suite(load_suite(suite), runs)
+    return [selection.holds(run.record) for run in runs]
+
+
+def test_the_default_suite_holds_its_rows_and_no_variant(stored: Stored) -> None:
+    assert held("default", stored(), stored(variant="smoke"), stored(method="mine")) == [True, False, False]
+
+
+def test_the_default_suite_holds_its_protocol_and_seed_only(stored: Stored) -> None:
+    assert held("default", stored(protocol="same-artist"), stored(seed=1)) == [False, False]
+
+
+def test_the_smoke_suite_holds_smoke_rows_and_the_ordinary_rows_of_methods_without_one(
+    stored: Stored,
+) -> None:
+    runs = (stored(variant="smoke"), stored(), stored(method="frozen"))
+    assert held("smoke", *runs) == [True, False, True]
+
+
+def test_the_full_suite_holds_every_method_there_is(stored: Stored) -> None:
+    assert held("full", stored(method="mine", seed=4), stored(variant="smoke")) == [True, False]
+
+
+def test_the_ablation_holds_its_variants(stored: Stored) -> None:
+    runs = (stored(variant="without triplets"), stored(variant="smoke"))
+    assert held("zscmr-ablation", *runs) == [True, False]
+
+
+def test_folder_stands_for_every_folder_data_set(stored: Stored) -> None:
+    selection = Selection(dataset="folder")
+    runs = (stored(dataset="folder_mine"), stored())
+    assert [selection.holds(run.record) for run in runs] == [True, False]
+
+
+def test_an_empty_choice_says_what_there_is(stored: Stored) -> None:
+    with pytest.raises(BenchmarkError, match=r"no stored run fits. There are runs of: emoji54 \(zscmr\)"):
+        Selection(dataset="sketchy").of([stored()])

@@ -1,0 +1,153 @@
+"""Every registered data set: facts a reader must know, labels and splits that fit each other.
+
+emoji54 is listed without drawing a picture, folder on a small root made here. One that needs files is checked
+when the environment variable ZSBENCH_DATA names a folder that holds them under the data set's id.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmark.registry import DATASETS
+from datasets.splits import committed_split, committed_split_ids
+
+FOLDER_CLASSES = ("ant", "bee", "cat", "dog")
+
+
+def make_folder(root):
+    for modality in ("sketch", "photo"):
+        for name in FOLDER_CLASSES:
+            (root / modality / name).mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(root / modality / name / "0.png")
+    (root / "split.toml").write_text('unseen = ["ant"]\nvalidation = ["bee"]\n', encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """Open a data set and list its items, once for all tests."""
+    known = {}
+
+    def open_dataset(dataset_id):
+        if dataset_id not in known:
+            kind, cache_dir = DATASETS.get(dataset_id), tmp_path_factory.mktemp("cache")
+            root = None
+            if dataset_id == "folder":
+                root = make_folder(tmp_path_factory.mktemp("root"))
+            elif kind.card.needs_root:
+                root = Path(os.environ.get("ZSBENCH_DATA", "nowhere"), dataset_id)
+                if not root.is_dir():
+                    pytest.skip(f"set ZSBENCH_DATA to a folder that holds {dataset_id}")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("datasets.emoji54.render_missing", lambda folder, concepts, progress: None)
+                dataset = kind(root=root, cache_dir=cache_dir)
+                known[dataset_id] = dataset, dataset.index()
+        return known[dataset_id]
+
+    return open_dataset
+
+
+every_dataset = pytest.mark.parametrize("dataset_id", DATASETS.ids())
+every_modality = pytest.mark.parametrize("modality", ["sketches", "photos"])
+
+
+@every_dataset
+@pytest.mark.parametrize(
+    "fact", ["id", "title", "description", "licence", "citation", "obtain", "layout", "protocols"]
+)
+def test_the_card_states_every_fact(dataset_id, fact):
+    assert getattr(DATASETS.get(dataset_id).card, fact)
+
+
+@every_dataset
+def test_the_card_has_the_registered_id(dataset_id):
+    assert DATASETS.get(dataset_id).card.id == dataset_id
+
+
+@every_dataset
+def test_class_names_are_unique_and_as_many_as_the_card_says(dataset_id, opened):
+    dataset, index = opened(dataset_id)
+    assert len(set(index.class_names)) == len(index.class_names)
+    assert dataset.card.n_classes in (None, len(index.class_names))
+
+
+@every_dataset
+@every_modality
+def test_labels_are_integers_that_reach_every_class(dataset_id, modality, opened):
+    _, index = opened(dataset_id)
+    labels = getattr(index, modality).labels
+    assert labels.dtype == np.int64
+    assert np.unique(labels).tolist() == list(range(len(index.class_names)))
+
+
+@every_dataset
+@every_modality
+def test_item_names_are_unique_and_relative(dataset_id, modality, opened):
+    _, index = opened(dataset_id)
+    names = getattr(index, modality).names
+    assert len(set(names)) == len(names)
+    assert not any(Path(name).is_absolute() for name in names)
+
+
+@every_dataset
+def test_both_modalities_have_instances_or_neither_has(dataset_id, opened):
+    _, index = opened(dataset_id)
+    assert (index.sketches.instances is None) == (index.photos.instances is None)
+
+
+@every_dataset
+def test_an_instance_belongs_to_one_class(dataset_id, opened):
+    _, index = opened(dataset_id)
+    classes_of = {}
+    for items in (index.sketches, index.photos):
+        for instance, label in zip(items.instances or (), items.labels, strict=False):
+            if instance:
+                classes_of.setdefault(instance, set()).add(int(label))
+    assert all(len(classes) == 1 for classes in classes_of.values())
+
+
+@every_dataset
+def test_every_split_fits_the_classes(dataset_id, opened):
+    dataset, index = opened(dataset_id)
+    for split_id in dataset.split_ids():
+        split = dataset.split(split_id)
+        split.check_against(index.class_names)
+        assert (split.dataset, split.id) == (dataset.id, split_id)
+
+
+@every_dataset
+def test_every_split_keeps_unseen_validation_and_training_classes_apart(dataset_id, opened):
+    dataset, index = opened(dataset_id)
+    assert dataset.split_ids()
+    for split_id in dataset.split_ids():
+        split = dataset.split(split_id)
+        assert split.unseen
+        assert split.validation
+        assert not set(split.unseen) & set(split.validation)
+        assert set(split.validation) < set(split.seen(index.class_names))
+
+
+@every_dataset
+def test_roles_cover_every_item_and_every_class_under_every_protocol(dataset_id, opened):
+    dataset, index = opened(dataset_id)
+    every_class = set(range(len(index.class_names)))
+    for protocol in dataset.card.protocols:
+        roles = dataset.roles(index, protocol)
+        for role, items in (
+            (roles.train_sketches, index.sketches),
+            (roles.queries, index.sketches),
+            (roles.train_photos, index.photos),
+            (roles.gallery, index.photos),
+        ):
+            assert role.shape == (len(items),)
+            assert role.dtype == bool
+            assert set(items.labels[role].tolist()) == every_class
+
+
+@every_dataset
+def test_committed_splits_state_who_drew_them(dataset_id):
+    for split_id in committed_split_ids(dataset_id):
+        assert committed_split(dataset_id, split_id).origin != "not stated"
