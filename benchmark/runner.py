@@ -60,8 +60,8 @@ def run_suite(suite: Suite, where: Where, display: SuiteDisplay, *, rerun: Rerun
         for run in missing:
             # Another process may have finished it meanwhile: two of them share a suite.
             theirs = {} if rerun == "all" else _finished([run], where, rerun)
-            progress = shown.start(run)
-            stored = theirs.get(run.identity) or execute(run, data, progress)
+            fit_progress = shown.start(run)
+            stored = theirs.get(run.identity) or execute(run, data, fit_progress)
             shown.end(run, stored)
             finished[run.identity] = stored
     return SuiteResult(tuple(finished[run.identity] for run in planned), len(missing), data)

@@ -74,8 +74,8 @@ class DatasetCard:
     """Facts about a data set.
 
     protocols: named choices of training, query and gallery items, the default first. attributions: one line
-    for each picture set, with its licence, as its authors ask for it. obtain: how a person gets the data. caution:
-    what must be said wherever its numbers are shown.
+    for each picture set, with its licence, as its authors ask for it. obtain: how a person gets the data.
+    caution: what must be said wherever its numbers are shown.
     """
 
     id: str

@@ -51,8 +51,8 @@ class Emoji54(SketchPhotoDataset):
             "SIL Open Font License 1.1",
         ),
         caution=(
-            "Its photos are clip-art and its sketches pen drawings: the numbers cannot be compared with those "
-            "on Sketchy, TU-Berlin or QuickDraw."
+            "Its photos are clip-art and its sketches pen drawings: the numbers cannot be compared with "
+            "those on Sketchy, TU-Berlin or QuickDraw."
         ),
         n_classes=54,
         needs_root=False,
