@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmark.tiny_world import TinyWorld, make_tiny_world
+from benchmark.contract.tiny_world import TinyWorld, make_tiny_world
 
 
 def pytest_configure() -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from benchmark import tables
-from benchmark.comparison import Comparison, compare
 from benchmark.display import SuiteDisplay, duration
-from benchmark.plots import bars, pr_curves, save_figure
+from benchmark.reporting import tables
+from benchmark.reporting.comparison import Comparison, compare
+from benchmark.reporting.plots import bars, pr_curves, save_figure
 from datasets.files import write_whole
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _draw_retrieval(result: SuiteResult, comparison: Comparison, stem: Path) -> 
     drawn = tuple(stem.with_name(stem.name + ending) for ending in (".png", ".svg"))
     if result.n_executed == 0 and all(path.is_file() for path in drawn):
         return drawn  # 88 pictures take longer than all the rest of a call that has nothing to execute
-    from benchmark.retrieval_plot import best_run, retrieval
+    from benchmark.reporting.retrieval_plot import best_run, retrieval
 
     return save_figure(retrieval(best_run(result.runs, comparison), result.data.index), stem)
 

@@ -68,9 +68,9 @@ def table(
 
     run_benchmark.py table --dataset folder_doodle101 --format latex > table.tex
     """
-    from benchmark import tables
     from benchmark.commands.report import print_comparison
-    from benchmark.comparison import by_dataset, compare
+    from benchmark.reporting import tables
+    from benchmark.reporting.comparison import by_dataset, compare
 
     runs, of_suite = _select(results_dir, suite, dataset, splits, methods, protocol, backbone)
     tables_of = by_dataset(runs)
@@ -106,9 +106,9 @@ def plot(
     pr: precision-recall curves of all methods. bars: one metric with intervals. retrieval: query sketches
     with their first ten photos, of the best row chosen on its first split.
     """
-    from benchmark.comparison import by_dataset, compare
-    from benchmark.plots import bars, pr_curves, save_figure
-    from benchmark.retrieval_plot import best_run, retrieval
+    from benchmark.reporting.comparison import by_dataset, compare
+    from benchmark.reporting.plots import bars, pr_curves, save_figure
+    from benchmark.reporting.retrieval_plot import best_run, retrieval
 
     runs, of_suite = _select(results_dir, suite, dataset, splits, methods, protocol, backbone)
     for name, of_dataset in by_dataset(runs).items():

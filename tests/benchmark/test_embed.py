@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark.contract.tiny_world import TRAINING, UNSEEN, VALIDATION
 from benchmark.embed import fit_and_embed
 from benchmark.errors import NotRunnable
-from benchmark.tiny_world import TRAINING, UNSEEN, VALIDATION
 from datasets.seen import Pictures
 from methods.base import FitProgress, MethodCard, RetrievalMethod
 

@@ -39,7 +39,7 @@ def test_the_card_claims_nothing_that_is_not_known(tmp_path):
     load_plugin(plugin)
     card = METHODS.get("my_method").card
     assert (card.id, card.title, card.fidelity) == ("my_method", "My method", "baseline")
-    assert {card.paper, card.venue, card.original_code, card.code_licence} == {"unknown"}
+    assert {card.paper, card.original_code, card.code_licence} == {"unknown"}
 
 
 @pytest.mark.parametrize("arguments", [("check",), ("format", "--check")])

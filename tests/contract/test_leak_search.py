@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.leaks import Secrets, find_leaks, reachable, texts_in_folder
+from benchmark.contract.leaks import Secrets, find_leaks, reachable, texts_in_folder
 
 WORD = Secrets(texts=frozenset({"boat"}))
 ROW = np.array([0.5, -2.0, 1.25, 0.75])

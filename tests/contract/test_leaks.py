@@ -13,10 +13,10 @@ import torch
 from PIL import Image, ImageDraw
 from rich.console import Console
 
+from benchmark.contract.leaks import Secrets, find_leaks, texts_in_folder
 from benchmark.display import Clock, SuiteDisplay
 from benchmark.embed import fit_and_embed
 from benchmark.execute import execute
-from benchmark.leaks import Secrets, find_leaks, texts_in_folder
 from benchmark.plan import grid, plan
 from benchmark.prepare import PreparedData, Where
 from benchmark.suite import Suite

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmark.tiny_world import ArraySource, TinyWorld
+from benchmark.contract.tiny_world import ArraySource, TinyWorld
 from datasets.task import Answers, ZeroShotTask
 
 

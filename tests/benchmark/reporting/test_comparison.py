@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.comparison import by_dataset, compare
 from benchmark.errors import BenchmarkError
 from benchmark.records import PerQuery, read_run
+from benchmark.reporting.comparison import by_dataset, compare
 
 OLD_RECORD = Path(__file__).parents[2] / "data" / "record_schema_1.json"
 

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmark.comparison import Cell, Comparison, Row
-from benchmark.footnotes import footnotes
+from benchmark.reporting.comparison import Cell, Comparison, Row
+from benchmark.reporting.footnotes import footnotes
 
 MEAN = "mean"
 

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
-from benchmark.comparison import Comparison
 from benchmark.errors import BenchmarkError
-from benchmark.joining import newest, row_name
-from benchmark.plots import PALETTE
 from benchmark.records import StoredRun
+from benchmark.reporting.comparison import Comparison
+from benchmark.reporting.joining import newest, row_name
+from benchmark.reporting.plots import PALETTE
 from datasets.base import DatasetIndex, Items
 from datasets.pictures import load_picture
 

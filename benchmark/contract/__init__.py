@@ -1,7 +1,8 @@
 """What every method must keep to, as checks that a plugin's own test can run.
 
-Each check takes a method's class, runs it on a generated world (`benchmark.tiny_world`) with its "smoke"
-configuration or its defaults, and raises AssertionError saying what is broken. `CHECKS` holds them all.
+Each check takes a method's class, runs it on a generated world (`benchmark.contract.tiny_world`) with its
+"smoke" configuration or its defaults, and raises AssertionError saying what is broken. `CHECKS` holds
+them all.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.configs import resolve_config
+from benchmark.contract.tiny_world import WIDTH, make_tiny_world
 from benchmark.embed import Embedded, fit_and_embed
-from benchmark.tiny_world import WIDTH, make_tiny_world
 from datasets.seen import Inputs
 from methods.base import FitProgress, MethodCard, RetrievalMethod
 

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from benchmark.comparison import compare
 from benchmark.records import Counts, PerQuery, Protocol, Rankings, Record, Score, digest, write_run
+from benchmark.reporting.comparison import compare
 
 N_GALLERY = 12
 PROTOCOL = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.footnotes import Note
-from benchmark.table_layout import Table, Text
+from benchmark.reporting.footnotes import Note
+from benchmark.reporting.table_layout import Table, Text
 
 _ESCAPES = str.maketrans(
     {

@@ -11,12 +11,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
-from benchmark.comparison import Comparison
 from benchmark.errors import BenchmarkError
-from benchmark.footnotes import Note, footnotes
-from benchmark.latex import latex
-from benchmark.table_data import csv_text, json_text
-from benchmark.table_layout import (
+from benchmark.reporting.comparison import Comparison
+from benchmark.reporting.footnotes import Note, footnotes
+from benchmark.reporting.latex import latex
+from benchmark.reporting.table_data import csv_text, json_text
+from benchmark.reporting.table_layout import (
     SECONDARY,
     Column,
     Table,

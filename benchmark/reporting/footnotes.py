@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from benchmark.comparison import Comparison, Fold, Row
 from benchmark.registry import DATASETS
+from benchmark.reporting.comparison import Comparison, Fold, Row
 from metrics.definitions import parse
 
 N_CLASSES_ENOUGH = 40

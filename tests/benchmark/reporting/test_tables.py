@@ -8,12 +8,12 @@ import re
 import pytest
 from rich.console import Console
 
-from benchmark.comparison import compare
 from benchmark.errors import BenchmarkError
-from benchmark.footnotes import footnotes
-from benchmark.latex import escape
-from benchmark.table_layout import marks, seconds
-from benchmark.tables import render, rich_table
+from benchmark.reporting.comparison import compare
+from benchmark.reporting.footnotes import footnotes
+from benchmark.reporting.latex import escape
+from benchmark.reporting.table_layout import marks, seconds
+from benchmark.reporting.tables import render, rich_table
 
 
 def _notes(comparison):

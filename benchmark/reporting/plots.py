@@ -12,8 +12,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.comparison import Comparison, Row
 from benchmark.errors import BenchmarkError
+from benchmark.reporting.comparison import Comparison, Row
 from datasets.files import write_whole
 
 if TYPE_CHECKING:

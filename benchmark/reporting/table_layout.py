@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from benchmark.comparison import Cell, Comparison, Interval, Row
+from benchmark.reporting.comparison import Cell, Comparison, Interval, Row
 
 DASH = "–"
 HEADLINE = ("map@all", "p@10", "hit@1", "mrr", "acc@1")

@@ -5,10 +5,10 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmark.comparison import compare
 from benchmark.errors import BenchmarkError
-from benchmark.plots import bars, pr_curves, save_figure
-from benchmark.retrieval_plot import retrieval
+from benchmark.reporting.comparison import compare
+from benchmark.reporting.plots import bars, pr_curves, save_figure
+from benchmark.reporting.retrieval_plot import retrieval
 from datasets.base import DatasetIndex, Items
 
 CLASS_NAMES = ("apple", "jack_o_lantern_with_a_long_name", "pear")

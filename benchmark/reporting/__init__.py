@@ -1,0 +1,1 @@
+"""Finished runs in, tables and figures out: joining, comparison, layout, formats, plots."""
