@@ -8,7 +8,7 @@ benchmark: .venv/installed  ## install what is missing, then run the default sui
 	$(BIN)/python run_benchmark.py
 
 test: .venv/installed-test  ## install what is missing, then run the tests
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
