@@ -22,8 +22,9 @@ TUNED_ON = ("dataset", "split", "split_sha256", "seen_classes")
 
 @dataclass(frozen=True)
 class ResolvedConfig:
-    """A method's `Config`, the place it came from ("default", "tuned" or a file's stem), and its row.
+    """A method's `Config`, where it came from, and the row it belongs to.
 
+    source: "default", "tuned" or a file's stem, with ", then changed" where a suite's variant changed it.
     variant: "" where this is what a suite takes by itself, else the source: such a row has a name of its own.
     """
 
@@ -84,6 +85,8 @@ def resolve_config(
     named = "default" if path is None else path.stem
     source = "tuned" if path is not None and path == ordinary else named
     variant = "" if path == ordinary else source
+    if changes:
+        source = f"{source}, then changed"
     return ResolvedConfig(make_config(method, {**values, **(changes or {})}), source, variant)
 
 

@@ -37,7 +37,7 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
                 progress=progress,
             )
             start = time.perf_counter()
-            graded = grade(embedded, data.index, device=device)
+            graded = grade(embedded, data.index, interval_seed=run.protocol.interval_seed, device=device)
             phases_s = {**embedded.phases_s, "evaluate": time.perf_counter() - start}
             embedded.method.save(model)
         except NotRunnable as error:

@@ -16,7 +16,6 @@ from datasets.task import Answers
 from metrics.evaluation import Evaluation
 
 N_TOP = 200
-INTERVAL_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Graded:
     rankings: Rankings
 
 
-def grade(embedded: Embedded, index: DatasetIndex, *, device: str) -> Graded:
+def grade(embedded: Embedded, index: DatasetIndex, *, interval_seed: int, device: str) -> Graded:
     """Evaluate embeddings with the default metrics. Raises ValueError for embeddings that are not finite."""
     answers = embedded.answers
     evaluation = evaluate(embedded, index, device=device)
@@ -36,7 +35,7 @@ def grade(embedded: Embedded, index: DatasetIndex, *, device: str) -> Graded:
     values = np.stack([evaluation.per_query[metric_id] for metric_id in ids])
     n_unseen = len(np.unique(answers.gallery_labels))
     fields = {
-        "scores": _scores(values, answers, evaluation),
+        "scores": _scores(values, answers, evaluation, interval_seed),
         "dropped_metrics": dict(evaluation.dropped),
         "pr_curve": evaluation.pr_curve.tolist(),
         "chance_pr_curve": metrics.chance_pr_curve(evaluation.n_ranked, evaluation.n_relevant).tolist(),
@@ -87,8 +86,10 @@ def evaluate(embedded: Embedded, index: DatasetIndex, *, device: str) -> Evaluat
     )
 
 
-def _scores(values: NDArray[np.float64], answers: Answers, evaluation: Evaluation) -> dict[str, Score]:
-    draws = metrics.bootstrap_means(values, answers.query_labels, seed=INTERVAL_SEED)
+def _scores(
+    values: NDArray[np.float64], answers: Answers, evaluation: Evaluation, interval_seed: int
+) -> dict[str, Score]:
+    draws = metrics.bootstrap_means(values, answers.query_labels, seed=interval_seed)
     scores = {}
     for metric_id, of_queries, of_resamples in zip(evaluation.per_query, values, draws, strict=True):
         low, high = metrics.percentile_interval(of_resamples)

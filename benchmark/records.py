@@ -46,6 +46,11 @@ class Protocol(BaseModel):
     metric_engine: str
 
     @property
+    def interval_seed(self) -> int:
+        """Seed of the resamples of this split, wherever its intervals are computed."""
+        return int(hashlib.sha256(self.split_sha256.encode()).hexdigest()[:8], 16)
+
+    @property
     def fingerprint(self) -> str:
         """First 12 hex digits of the sha256 over the sorted fields."""
         return digest(self.model_dump())[:12]

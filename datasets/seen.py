@@ -52,9 +52,9 @@ class SeenData:
 
     class_names: C seen classes; labels index into them. sketches, photos: features or pictures.
     sketch_labels, photo_labels: (n,) int64. sketch_instances, photo_instances: (n,) int64, equal for pictures
-    of one object; None where the data set has none. class_vectors: (C, v) float32 of length 1; None where
-    some name has no vector. pairs: "class" or "instance", what counts as a positive pair in training.
-    validation_classes: the seen classes that `hold_out_validation` sets aside.
+    of one object, -1 where it is unknown; None where the data set has none. class_vectors: (C, v) float32 of
+    length 1; None where some name has no vector. pairs: "class" or "instance", what counts as a positive pair
+    in training. validation_classes: the seen classes that `hold_out_validation` sets aside.
     n_train_classes: how many classes the method has left itself to train on, for the record.
 
     Raises ValueError when a label points to no seen class or the parts differ in number.

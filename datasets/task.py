@@ -200,7 +200,8 @@ class ZeroShotTask:
             return None, None
         # Numbers, not names: an instance name may tell a class.
         names = [sketches[i] for i in sketch_rows] + [photos[i] for i in photo_rows]
-        numbers = torch.from_numpy(np.unique(names, return_inverse=True)[1].astype(np.int64))
+        numbered = np.unique(names, return_inverse=True)[1].astype(np.int64)
+        numbers = torch.from_numpy(np.where(np.array(names) == "", -1, numbered))
         return numbers[: len(sketch_rows)].clone(), numbers[len(sketch_rows) :].clone()
 
     def _mean(self, rows: NDArray[Any]) -> NDArray[np.float64] | None:

@@ -24,8 +24,8 @@ class Row:
     """A method, or a variant of one, with what a reader must know of it.
 
     mean: metric -> cell over all folds, empty when a fold is lacking. folds: split -> metric -> cell.
-    absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes, device: by
-    split.
+    absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes, device,
+    widths (of an embedding): by split. embedding_width, bytes_per_photo: of the widest.
     fit_s, pr_curve: mean over seeds and folds of the seconds of a fit and of the 11 interpolated precisions,
     None when a fold is lacking.
     """
@@ -43,6 +43,7 @@ class Row:
     n_train_classes: Mapping[str, int]
     device: Mapping[str, str]
     fit_s: float | None
+    widths: Mapping[str, int]
     embedding_width: int | None
     bytes_per_photo: int | None
     pr_curve: tuple[float, ...] | None
@@ -50,13 +51,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Fold:
-    """One split: what was ranked, and what a random order scores. counts is None when no run finished."""
+    """One split: what was ranked, and what a random order scores. counts is None when no run finished.
+
+    n_used: metric -> queries that have a value.
+    """
 
     split: str
     fingerprint: str
     counts: Counts | None
     chance: Mapping[str, float]
     chance_pr_curve: tuple[float, ...] | None
+    n_used: Mapping[str, int]
     query_names: frozenset[str]
 
 
@@ -107,22 +112,19 @@ def compare(
     metrics that no run has.
     """
     whole = [run for run in runs if run.record.status != "partial"]
-    if not any(run.record.status == "complete" for run in whole):
-        seen = ", ".join(sorted({run.record.status for run in runs})) or "none"
-        raise BenchmarkError(
-            f"no complete run to compare among {len(runs)} records (status: {seen}). "
-            "Run the suite first, or widen --dataset, --splits and --methods."
-        )
-    check_same_terms(whole)
+    if whole:
+        check_same_terms(whole)
     chosen, n_superseded = newest(whole)
     complete = {name: _complete(of_row) for name, of_row in chosen.items()}
+    if not any(complete.values()):
+        seen = ", ".join(sorted({run.record.status for run in runs})) or "none"
+        raise BenchmarkError(
+            f"no complete run to compare among {len(runs)} records (status: {seen}): no row has all its seeds "
+            "in any split. Run the suite first, or widen --dataset, --splits and --methods."
+        )
     wanted = _metrics(complete, metric_ids)
     splits = sorted({run.record.protocol.split for run in whole}, key=_natural)
-    measured = [
-        # Folds are resampled independently of each other: a seed of its own for each.
-        measure(split, _of_split(complete, split), wanted, seed=position)
-        for position, split in enumerate(splits)
-    ]
+    measured = [measure(split, _of_split(complete, split), wanted) for split in splits]
     rows = [_row(name, chosen[name], complete[name], splits, measured, reference, wanted) for name in chosen]
     folds = [_fold(split, values, whole, complete) for split, values in zip(splits, measured, strict=True)]
     first = min(whole, key=lambda run: _natural(run.record.protocol.split)).record
@@ -195,7 +197,8 @@ def _row(
         for seeds in complete.values()
         if all("fit" in run.record.phases_s for run in seeds)
     ]
-    width = runs[0].embedding_width if runs else None
+    widths = {split: seeds[0].record.embedding_width or 0 for split, seeds in complete.items()}
+    width = max(widths.values(), default=None)
     return Row(
         name=name,
         method=shown.method,
@@ -217,6 +220,7 @@ def _row(
             if seeds[0].record.counts
         },
         fit_s=statistics.fmean(fits) if len(fits) == len(splits) else None,
+        widths=widths,
         embedding_width=width,
         bytes_per_photo=None if width is None else _bytes(width, runs[0].distance),
         pr_curve=_mean_curve([_mean_curve([r.record.pr_curve for r in s]) for s in complete.values()])
@@ -257,6 +261,9 @@ def _fold(
         counts=finished[0].counts if finished else None,
         chance=values.chance,
         chance_pr_curve=None if curve is None else tuple(curve),
+        n_used={
+            metric: score.n_queries_used for record in finished[:1] for metric, score in record.scores.items()
+        },
         query_names=values.query_names,
     )
 

@@ -61,9 +61,7 @@ class FoldValues:
     query_names: frozenset[str]
 
 
-def measure(
-    split: str, runs_of: Mapping[str, Sequence[StoredRun]], metric_ids: Sequence[str], *, seed: int
-) -> FoldValues:
+def measure(split: str, runs_of: Mapping[str, Sequence[StoredRun]], metric_ids: Sequence[str]) -> FoldValues:
     """Read the complete runs of one split, by row name, and resample their per-query values.
 
     Raises BenchmarkError when a file is missing, and when runs disagree on queries or on chance.
@@ -81,8 +79,10 @@ def measure(
             values[name, metric] = np.mean([_values(arrays, metric) for arrays in stored[name]], axis=0)
     draws: dict[Key, NDArray[np.float64]] = {}
     arrays = next((per_query[0] for per_query in stored.values()), None)
-    if arrays is not None:
-        # One call for all rows and metrics: they share the resamples, so their differences are paired.
+    if arrays is not None and values:
+        # One call for all rows and metrics: they share the resamples, so their differences are paired. Splits
+        # are resampled independently of each other: the seed is the split's own.
+        seed = next(iter(runs_of.values()))[0].record.protocol.interval_seed
         together = bootstrap_means(np.stack(list(values.values())), arrays.labels, seed=seed)
         draws = dict(zip(values, together, strict=True))
     names = frozenset[str]() if arrays is None else frozenset(arrays.names.tolist())

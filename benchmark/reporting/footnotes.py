@@ -39,7 +39,10 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ("Pictures", _pictures(comparison)),
         ("Metrics", "; ".join(_definitions(metric_ids)) + ". " + _SYMBOLS),
         ("Ties", _TIE_RULES.get(comparison.protocol.ties, comparison.protocol.ties) + "."),
-        ("Chance", "the expectation under a random order, computed, not run."),
+        (
+            "Chance",
+            "computed, not run: the expectation under a random order; of curves, R/N.",
+        ),
         ("Intervals", _intervals(comparison)),
         ("Differences", _differences(comparison)),
         ("Missing", "; ".join(_missing(comparison))),
@@ -74,6 +77,10 @@ def _sizes(folds: Sequence[Fold]) -> Iterator[str]:
         if n.n_without_positives:
             queries = _counted(n.n_without_positives, "query", "queries")
             yield f"{queries} of {split} without a positive left out"
+    for fold in folds:
+        for metric, n_used in fold.n_used.items():
+            if fold.counts and n_used < fold.counts.n_queries - fold.counts.n_without_positives:
+                yield f"{metric} over {n_used:,} of {fold.counts.n_queries:,} queries of {fold.split}"
 
 
 def _pictures(comparison: Comparison) -> str:
@@ -98,8 +105,8 @@ def _intervals(comparison: Comparison) -> str:
     n_classes = [fold.counts.n_unseen_classes for fold in comparison.folds if fold.counts]
     if min(n_classes) < N_CLASSES_ENOUGH:
         text += (
-            f" With {min(n_classes)} classes they cover too little: in simulations 88 to 92 % at 12 or 13 "
-            "classes, 93 % at 25 to 30."
+            " The interval of one split covers too little when classes are few: in simulations 88 to 92 % at "
+            f"12 or 13 classes, 93 % at 25 to 30; here they are {min(n_classes)}."
         )
     if len(n_classes) > 1:
         text += " Splits share training classes, which no interval shows."
@@ -141,13 +148,14 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
 def _unequal(comparison: Comparison) -> Iterator[str]:
     """Where rows differ in what should be shared, or a row differs between splits."""
     rows = comparison.rows
-    fixed = [
-        f"{row.name} ({row.embedding_width})"
+    shared = comparison.protocol.width
+    other = [
+        f"{row.name} ({' to '.join(map(str, sorted({min(widths), max(widths)})))})"
         for row in rows
-        if row.card.get("width") == "fixed" and row.embedding_width is not None
+        if (widths := set(row.widths.values())) and widths != {shared}
     ]
-    if fixed:
-        yield f"width given by the method: {', '.join(fixed)}"
+    if other:
+        yield f"width not the suite's {shared}, but given by the method: {', '.join(other)}"
     raw = [row.name for row in rows if row.card.get("feature_norm") == "raw"]
     if raw and comparison.protocol.feature_norm != "raw":
         yield f"reads raw features: {', '.join(raw)}"

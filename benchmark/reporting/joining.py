@@ -10,6 +10,7 @@ from benchmark.records import Protocol, Record, StoredRun
 
 # A split is a column of the table; everything else must be equal.
 SPLIT_FIELDS = ("split", "split_sha256")
+_MADE_BY = ("config", "source_sha256", "class_vectors_sha256")
 _FLAGS = {"dataset": "--dataset", "protocol": "--protocol", "backbone": "--backbone"}
 
 
@@ -52,8 +53,8 @@ def newest(runs: Sequence[StoredRun]) -> tuple[dict[str, dict[str, list[StoredRu
     """Choose the runs that count: row name -> split -> runs in the order of their seeds.
 
     Of several runs with the same split, row and seed the one that started last counts. Seeds are averaged
-    only under one configuration and one source: complete runs under others than the newest are superseded
-    too. Also returns how many runs were superseded.
+    only under one configuration, source and set of class vectors: runs under others than the newest complete
+    one are superseded too, unless they are newer. Also returns how many runs were superseded.
     """
     latest: dict[tuple[str, str, int], StoredRun] = {}
     for run in sorted(runs, key=lambda run: run.record.started):
@@ -72,7 +73,12 @@ def newest(runs: Sequence[StoredRun]) -> tuple[dict[str, dict[str, list[StoredRu
 def _terms(record: Record) -> dict[str, str]:
     fields = [field for field in Protocol.model_fields if field not in SPLIT_FIELDS]
     terms = {field: str(getattr(record.protocol, field)) for field in fields}
-    return {**terms, "backbone": record.backbone, "weights_sha256": record.weights_sha256}
+    return {
+        **terms,
+        "backbone": record.backbone,
+        "weights_sha256": record.weights_sha256,
+        "backbone_preprocessing": record.backbone_preprocessing,
+    }
 
 
 def _refusal(field: str, values: Sequence[tuple[str, str]]) -> str:
@@ -107,7 +113,8 @@ def _one_configuration(seeds: list[StoredRun]) -> list[StoredRun]:
     last = max(complete, key=lambda run: run.record.started).record
 
     def counts(run: StoredRun) -> bool:
-        same = run.record.config == last.config and run.record.source_sha256 == last.source_sha256
-        return run.record.status != "complete" or same
+        record = run.record
+        same = all(getattr(record, name) == getattr(last, name) for name in _MADE_BY)
+        return same or (record.status != "complete" and record.started > last.started)
 
     return [run for run in seeds if counts(run)]

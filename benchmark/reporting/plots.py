@@ -47,9 +47,14 @@ def pr_curves(comparison: Comparison) -> Figure:
         axes.plot(_RECALLS, row.pr_curve or (), label=_with_value(row, comparison), **_line_style(position))
     top = max(max(row.pr_curve or ()) for row in rows)
     if comparison.chance_pr_curve is not None:
-        chance = f"chance  {_number(comparison.chance.get(comparison.main_metric))}"
+        # Not the chance of the metric: interpolation lifts the curve of a random order above this line.
         axes.plot(
-            _RECALLS, comparison.chance_pr_curve, color=GREY, linestyle="--", linewidth=1.2, label=chance
+            _RECALLS,
+            comparison.chance_pr_curve,
+            color=GREY,
+            linestyle="--",
+            linewidth=1.2,
+            label="all photos tied (R/N)",
         )
         top = max(top, *comparison.chance_pr_curve)
     axes.set(xlabel="Recall", ylabel="Precision (interpolated)", xlim=(-0.01, 1.01), ylim=(0, _above(top)))

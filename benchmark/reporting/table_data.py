@@ -101,7 +101,7 @@ def _line(
         "by_seed": " ".join(f"{seed}={value!r}" for seed, value in cell.by_seed.items()) if cell else None,
         "reason": _reason(row, split) if row and cell is None else None,
         "fit_s": row and row.fit_s,
-        "embedding_width": row and row.embedding_width,
+        "embedding_width": row and row.widths.get(split, row.embedding_width),
         "bytes_per_photo": row and row.bytes_per_photo,
         "n_train_classes": row and row.n_train_classes.get(split),
         "config_source": row and row.config_source.get(split),

@@ -39,19 +39,17 @@ class PairIndices:
 def pair_groups(seen: SeenData) -> tuple[Tensor, Tensor]:
     """Group numbers of the sketches and the photos, equal for positives of each other, on the CPU.
 
-    The class, or under `pairs = "instance"` the object within its class.
+    The class, or under `pairs = "instance"` the object within its class; a picture of an unknown object has a
+    group of its own.
     """
     sketch_labels, photo_labels = seen.sketch_labels.cpu(), seen.photo_labels.cpu()
     if seen.pairs == "class":
         return sketch_labels, photo_labels
     if seen.sketch_instances is None or seen.photo_instances is None:
         raise BenchmarkError('pairs = "instance" needs instances in both modalities. Use pairs = "class".')
-    keys = torch.cat(
-        [
-            seen.sketch_instances.cpu() * seen.n_classes + sketch_labels,
-            seen.photo_instances.cpu() * seen.n_classes + photo_labels,
-        ]
-    )
+    objects = torch.cat([seen.sketch_instances.cpu(), seen.photo_instances.cpu()])
+    keys = objects * seen.n_classes + torch.cat([sketch_labels, photo_labels])
+    keys = torch.where(objects < 0, -1 - torch.arange(len(keys)), keys)
     groups = torch.unique(keys, return_inverse=True)[1]
     return groups[: len(sketch_labels)], groups[len(sketch_labels) :]
 

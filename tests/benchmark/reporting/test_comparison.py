@@ -302,3 +302,40 @@ def test_a_record_of_schema_1_still_loads_and_tabulates(tmp_path):
 
 def test_the_stored_record_is_of_schema_1():
     assert json.loads(OLD_RECORD.read_text(encoding="utf-8"))["schema_version"] == 1
+
+
+def test_a_row_whose_only_split_lacks_a_seed_is_refused_in_words(make_run):
+    runs = [make_run(seed=0), make_run(seed=1, status="failed")]
+    with pytest.raises(BenchmarkError, match="no row has all its seeds in any split"):
+        compare(runs)
+
+
+def test_an_older_failure_under_another_configuration_is_superseded(make_run):
+    old, new = {"config": {"lr": 1.0}}, {"config": {"lr": 2.0}}
+    runs = [make_run(seed=0, **old), make_run(seed=1, status="failed", **old), make_run(seed=0, **new)]
+    assert _row(compare(runs), "centred").absent == {}
+
+
+@pytest.mark.parametrize("field", ["source_sha256", "class_vectors_sha256"])
+def test_seeds_are_averaged_only_where_they_were_made_alike(make_run, field):
+    runs = [make_run(seed=0, **{field: "old"}), make_run(seed=1, **{field: "new"})]
+    assert _row(compare(runs), "centred").seeds == {"fold0": (1,)}
+
+
+def test_another_preprocessing_of_the_backbone_is_refused(make_run):
+    runs = [make_run("centred"), make_run("zscmr", backbone_preprocessing="cropped")]
+    with pytest.raises(BenchmarkError, match="backbone_preprocessing is"):
+        compare(runs)
+
+
+def test_every_width_of_a_row_is_kept(make_run):
+    runs = [make_run(split="fold0", embedding_width=39), make_run(split="fold1", embedding_width=40)]
+    row = _row(compare(runs), "centred")
+    assert (row.widths, row.embedding_width) == ({"fold0": 39, "fold1": 40}, 40)
+
+
+def test_the_interval_of_a_split_does_not_depend_on_the_others(make_run):
+    runs = [make_run(split=split) for split in ("fold0", "fold1")]
+    alone, beside = compare(runs[1:]), compare(runs)
+    cells = [_row(comparison, "centred").folds["fold1"]["map@all"] for comparison in (alone, beside)]
+    assert (cells[0].ci_low, cells[0].ci_high) == (cells[1].ci_low, cells[1].ci_high)

@@ -54,7 +54,7 @@ def _legend(figure):
 def test_curves_stand_best_first_in_the_legend_and_chance_last(comparison):
     names = [label.split("  ")[0] for label in _legend(pr_curves(comparison))]
     assert names[:2] == ["ZSCMR", "SAKE"]
-    assert names[-1] == "chance"
+    assert names[-1] == "all photos tied (R/N)"
 
 
 def test_curves_are_those_of_the_rows(comparison):

@@ -213,7 +213,7 @@ def test_footnotes_say_what_was_measured(comparison):
     assert "backbone tiny_net, features centred" in notes["Pictures"]
     assert "map@all = mean average precision over the whole ranking" in notes["Metrics"]
     assert "all their orders" in notes["Ties"]
-    assert "cover too little" in notes["Intervals"]
+    assert "covers too little" in notes["Intervals"]
     assert "share training classes" in notes["Intervals"]
     assert "'centred'" in notes["Differences"]
     assert notes["Left out"] == "1 partial run (--limit)"
@@ -237,7 +237,7 @@ def test_rows_that_are_not_on_equal_terms_are_named(make_run):
         make_run("mean_colour", card={"input": "images"}),
     ]
     text = _notes(compare(runs))["Unequal"]
-    assert "width given by the method: frozen (1280)" in text
+    assert "width not the suite's 64, but given by the method: frozen (1280)" in text
     assert "reads raw features: frozen" in text
     assert "pictures instead of features: mean_colour" in text
 
