@@ -87,7 +87,11 @@ def resolve_config(
     variant = "" if path == ordinary else source
     if changes:
         source = f"{source}, then changed"
-    return ResolvedConfig(make_config(method, {**values, **(changes or {})}), source, variant)
+    try:
+        config = make_config(method, {**values, **(changes or {})})
+    except BenchmarkError as error:
+        raise BenchmarkError(f"configuration '{source}' ({path or 'the suite'}): {error}") from error
+    return ResolvedConfig(config, source, variant)
 
 
 def read_config(path: Path, split: ZeroShotSplit) -> dict[str, Any]:

@@ -82,7 +82,9 @@ def fit_and_embed(
         )
     n_sketches, n_photos = len(seen.sketches), len(seen.photos)
     with _seeded(seed), _timed(phases_s, "fit"):
-        method = method_class(config, device=device).fit(seen, seed=seed, progress=progress)
+        method = method_class(config, device=device)
+        if method.fit(seen, seed=seed, progress=progress) is not method:
+            raise ValueError("fit must return self")
     n_train_classes = seen.n_train_classes
     del seen
     with _seeded(seed), _timed(phases_s, "embed"):
@@ -114,11 +116,16 @@ def _embed(embed: Callable[[torch.Tensor], torch.Tensor], items: Inputs, device:
         for start in range(0, len(items), size):
             batch = items[start : start + size].to(device).clone()  # a slice would lead to all items
             part = embed(batch)
+            if not isinstance(part, torch.Tensor):
+                raise ValueError(f"{embed.__name__} must give a torch tensor, got {type(part).__name__}")
             if part.ndim != 2 or len(part) != len(batch) or part.dtype != torch.float32:
                 raise ValueError(
                     f"{embed.__name__} must give ({len(batch)}, width) float32, "
                     f"got {tuple(part.shape)} {part.dtype}"
                 )
+            n_bad = int((~torch.isfinite(part)).any(dim=1).sum())
+            if n_bad:
+                raise ValueError(f"{embed.__name__}: {n_bad} of {len(part)} rows are not finite")
             parts.append(part.cpu().numpy())
     return np.concatenate(parts)
 

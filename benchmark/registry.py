@@ -83,8 +83,9 @@ class Registry(Generic[T]):
         if entry_id not in self._entries:
             close = difflib.get_close_matches(entry_id, self._entries, n=3)
             hint = f" Close names: {', '.join(close)}." if close else ""
+            plugin = " A method of yours comes with --plugin FILE." if self.noun == "method" else ""
             raise BenchmarkError(
-                f"no {self.noun} named '{entry_id}'.{hint} Known: {', '.join(self.ids()) or 'none'}."
+                f"no {self.noun} named '{entry_id}'.{hint} Known: {', '.join(self.ids()) or 'none'}.{plugin}"
             )
         return self._entries[entry_id]
 

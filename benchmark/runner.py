@@ -55,7 +55,7 @@ def run_suite(suite: Suite, where: Where, display: SuiteDisplay, *, rerun: Rerun
             data.extract_features(progress)
     n_kept = len(planned) - len(missing)
     if n_kept and missing:
-        display.message(f"{n_kept} of {len(planned)} runs are finished already and are not repeated.")
+        display.message(f"{n_kept} of {len(planned)} runs have a record already and are not repeated.")
     with display.runs(missing, Clock(stored_runs(where.runs_dir))) as shown:
         for run in missing:
             # Another process may have finished it meanwhile: two of them share a suite.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -75,3 +76,23 @@ class Selection:
                 "`run_benchmark.py run` makes them; --suite, --dataset, --methods and --splits choose."
             )
         return chosen
+
+    def missing(self, runs: Iterable[StoredRun]) -> list[str]:
+        """Name what a suite's selection asks for and these runs, which it chose, do not hold."""
+        cards, keys = {}, set()
+        for record in (run.record for run in runs):
+            row = (record.method, record.variant)
+            cards[row] = record.card
+            keys.add((*row, record.protocol.split, record.seed))
+        splits, seeds = self.splits or sorted({key[2] for key in keys}), self.seeds or (0,)
+        gaps = []
+        for row in sorted(self.rows or ()):
+            name = f"{row[0]} ({row[1]})" if row[1] else row[0]
+            if row not in cards:
+                gaps.append(name)
+                continue
+            wanted = itertools.product(splits, seeds if cards[row].get("is_random", True) else seeds[:1])
+            lacking = [f"{split} seed {seed}" for split, seed in wanted if (*row, split, seed) not in keys]
+            if lacking:
+                gaps.append(f"{name} on {', '.join(lacking)}")
+        return gaps

@@ -81,6 +81,10 @@ def load_suite(name: str) -> Suite:
     """
     path = Path(name) if name.endswith(".toml") else SUITES_DIR / f"{name}.toml"
     if not path.is_file():
+        if name.endswith(".toml"):
+            raise BenchmarkError(
+                f"no suite file {path}. Suites of the repository: {', '.join(suite_names())}."
+            )
         raise BenchmarkError(
             f"no suite '{name}'. Known: {', '.join(suite_names())}; or give the path of a .toml file."
         )

@@ -20,7 +20,7 @@ from benchmark.registry import METHODS
 from benchmark.suite import Suite
 from benchmark.tuned_files import Attempt, Search, write_search
 from datasets.splits import ZeroShotSplit
-from methods.base import FitProgress, RetrievalMethod
+from methods.base import FitProgress, RetrievalMethod, SearchRange
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -189,6 +189,10 @@ def _distribution(method: type[RetrievalMethod], name: str, defaults: dict[str, 
 
     allowed = method.search_space[name]
     where = f"search_space of method '{method.card.id}': '{name}'"
+    if not isinstance(allowed, SearchRange):
+        raise BenchmarkError(
+            f"{where} is {allowed!r}. Write SearchRange(low=1, high=10) or SearchRange(choices=(1, 2))."
+        )
     if name not in defaults:
         raise BenchmarkError(f"{where} is no parameter of its Config. It has: {', '.join(defaults)}.")
     default = defaults[name]

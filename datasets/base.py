@@ -107,6 +107,11 @@ class SketchPhotoDataset(ABC):
                 f"data set '{self.card.id}' needs --data-root DIR. {self.card.obtain} "
                 f"Expected layout: {self.card.layout}"
             )
+        if root is not None and not self.card.needs_root:
+            raise BenchmarkError(
+                f"data set '{self.card.id}' takes no --data-root. "
+                "For pictures of your own add --dataset folder."
+            )
         self.root = root
         self.cache_dir = cache_dir
         self.skip_corrupt = skip_corrupt

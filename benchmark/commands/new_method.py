@@ -45,7 +45,11 @@ def write_method(name: str, folder: Path) -> tuple[Path, Path]:
     that does not exist, and for a file that is there already: nothing is overwritten.
     """
     class_name = "".join(part.capitalize() for part in name.split("_"))
-    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(class_name):
+    if (
+        not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name)
+        or keyword.iskeyword(name)
+        or keyword.iskeyword(class_name)
+    ):
         raise BenchmarkError(
             f"'{name}' cannot be a method's id. Give lower snake case that starts with a letter, "
             "such as my_method."

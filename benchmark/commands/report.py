@@ -27,7 +27,7 @@ def report(result: SuiteResult, name: str, results_dir: Path, display: SuiteDisp
             if run.record.status == "failed":
                 log = f" Trace: {run.folder / 'log.txt'}. --rerun failed repeats it."
             display.message(
-                f"{run.record.status}: {run.record.method}, {protocol.split}: {run.record.reason}{log}"
+                f"{run.record.status}: {run.record.method}, {protocol.split}: {run.record.reason}.{log}"
             )
     if not complete:
         partial = sum(run.record.status == "partial" for run in result.runs)

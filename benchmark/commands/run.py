@@ -86,6 +86,7 @@ def run(
     device = options.set_up(device, threads, plugin)
     from benchmark.commands.report import report
     from benchmark.display import SuiteDisplay
+    from benchmark.records import digest
     from benchmark.runner import run_suite
     from benchmark.suite import load_suite
 
@@ -110,8 +111,9 @@ def run(
     )
     display = SuiteDisplay(options.progress_console())
     result = run_suite(chosen, where, display, rerun=rerun.value)
-    # A grid of one's own does not overwrite the suite's tables and figures.
-    name = base.name if chosen == base else f"{base.name}-{result.data.dataset.id}"
+    # A grid of one's own does not overwrite the tables and figures of a suite or of another grid.
+    terms = digest(chosen.model_dump(mode="json"))[:6]
+    name = base.name if chosen == base else f"{result.data.dataset.id}-{terms}"
     report(result, name, results_dir, display)
     return 2 if result.failed else 0
 

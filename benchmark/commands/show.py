@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="Run id or its beginning, as in results/runs.")],
+    run: Annotated[str, typer.Argument(help="Folder of a run, or its name, or the beginning of it.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print record.json.")] = False,
     results_dir: ResultsDir = RESULTS_DIR,
 ) -> None:
@@ -27,11 +28,17 @@ def show(
 
     from benchmark.records import stored_runs
 
-    found = [stored for stored in stored_runs(results_dir / "runs") if stored.record.run_id.startswith(run)]
+    stored = list(stored_runs(results_dir / "runs"))
+    name = Path(run).name
+    found = [run_ for run_ in stored if run_.record.run_id.startswith(name)]
+    if Path(run).is_dir():
+        found = [run_ for run_ in stored if run_.folder.resolve() == Path(run).resolve()]
     if len(found) != 1:
-        named = ", ".join(f"{stored.record.run_id} ({stored.record.method})" for stored in found[:8])
+        named = ", ".join(
+            f"{r.record.run_id} ({r.record.method}, {r.record.protocol.split})" for r in (found or stored)[:8]
+        )
         raise BenchmarkError(
-            f"'{run}' fits {len(found)} runs{': ' + named if named else ''}. "
+            f"'{run}' fits {len(found)} runs{'' if found else '; there are'}: {named or 'none'}. "
             f"Give enough of the id to fit one; the folders under {results_dir / 'runs'} carry them."
         )
     record = found[0].record.model_dump()

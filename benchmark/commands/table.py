@@ -14,6 +14,7 @@ from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
     from benchmark.records import StoredRun
+    from benchmark.reporting.comparison import Comparison
     from datasets.base import DatasetIndex
 
 Suite = Annotated[str | None, typer.Option("--suite", help="Rows, splits and seeds of a suite.")]
@@ -23,7 +24,7 @@ Methods = Annotated[str | None, typer.Option("--methods", help="Method ids, comm
 Protocol = Annotated[str | None, typer.Option("--protocol", help="Protocol of the data set.")]
 Reference = Annotated[
     str | None,
-    typer.Option("--reference", help="Row that differences are taken to [the suite's, else centred]."),
+    typer.Option("--reference", help="Row that differences are taken to. Default: that of the suite."),
 ]
 Backbone = Annotated[str | None, typer.Option("--backbone", help="Backbone id.")]
 
@@ -81,6 +82,7 @@ def table(
         )
     for of_dataset in tables_of.values():
         comparison = compare(of_dataset, reference=reference or of_suite)
+        _require_row(comparison, reference)
         if format is Format.TERMINAL:
             print_comparison(comparison)
         else:
@@ -106,6 +108,7 @@ def plot(
     pr: precision-recall curves of all methods. bars: one metric with intervals. retrieval: query sketches
     with their first ten photos, of the best row chosen on its first split.
     """
+    from benchmark.records import digest
     from benchmark.reporting.comparison import by_dataset, compare
     from benchmark.reporting.plots import bars, pr_curves, save_figure
     from benchmark.reporting.retrieval_plot import best_run, retrieval
@@ -113,12 +116,16 @@ def plot(
     runs, of_suite = _select(results_dir, suite, dataset, splits, methods, protocol, backbone)
     for name, of_dataset in by_dataset(runs).items():
         comparison = compare(of_dataset, reference=reference or of_suite)
+        _require_row(comparison, reference)
         parts = [suite or name, picture.value]
+        if methods or splits:  # a part of a suite does not overwrite the suite's own figure
+            parts.append(digest([methods, splits])[:6])
         if picture is Picture.PR:
             figure = pr_curves(comparison)
         elif picture is Picture.BARS:
             figure = bars(comparison, metric=metric)
-            parts.append(metric.replace("@", "").replace("/", "-"))
+            if metric != comparison.main_metric:
+                parts.append(metric.replace("@", "").replace("/", "-"))
         else:
             run = best_run(of_dataset, comparison)
             figure = retrieval(run, _index_of(run, data_root, cache_dir))
@@ -157,12 +164,31 @@ def _select(
         "backbone": backbone,
     }
     given = {name: value for name, value in flags.items() if value is not None}
+    stored = {
+        "methods": {run.record.method for run in runs},
+        "splits": {run.record.protocol.split for run in runs},
+    }
+    for name, known in stored.items():
+        unknown = [value for value in given.get(name, ()) if value not in known]
+        if unknown and known:
+            raise BenchmarkError(
+                f"--{name} {', '.join(unknown)}: no stored run has it. There are {', '.join(sorted(known))}."
+            )
     chosen = None
     if suite is not None or not given:
         chosen = load_suite(suite or "default")
     selection = Selection() if chosen is None else Selection.of_suite(chosen, runs)
-    reference = chosen.reference if chosen else "centred"
-    return replace(selection, **given).of(runs), reference
+    found = replace(selection, **given).of(runs)
+    gaps = selection.missing(found) if chosen is not None and not given else []
+    if gaps:
+        warn(f"Suite '{chosen.name if chosen else ''}' is not complete here. Not run yet: {'; '.join(gaps)}.")
+    return found, chosen.reference if chosen else "centred"
+
+
+def _require_row(comparison: Comparison, reference: str | None) -> None:
+    names = [row.name for row in comparison.rows]
+    if reference is not None and reference not in names:
+        raise BenchmarkError(f"--reference {reference}: no such row. There are {', '.join(names)}.")
 
 
 def _index_of(run: StoredRun, data_root: Path | None, cache_dir: Path | None) -> DatasetIndex:

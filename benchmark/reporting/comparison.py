@@ -53,7 +53,7 @@ class Row:
 class Fold:
     """One split: what was ranked, and what a random order scores. counts is None when no run finished.
 
-    n_used: metric -> queries that have a value.
+    n_used: metric -> queries that have a value. n_skipped_files: left out as unreadable.
     """
 
     split: str
@@ -62,6 +62,7 @@ class Fold:
     chance: Mapping[str, float]
     chance_pr_curve: tuple[float, ...] | None
     n_used: Mapping[str, int]
+    n_skipped_files: int
     query_names: frozenset[str]
 
 
@@ -119,8 +120,8 @@ def compare(
     if not any(complete.values()):
         seen = ", ".join(sorted({run.record.status for run in runs})) or "none"
         raise BenchmarkError(
-            f"no complete run to compare among {len(runs)} records (status: {seen}): no row has all its seeds "
-            "in any split. Run the suite first, or widen --dataset, --splits and --methods."
+            f"no complete run to compare among {len(runs)} records (status: {seen}): no row has all its "
+            "seeds in any split. Run the suite first, or widen --dataset, --splits and --methods."
         )
     wanted = _metrics(complete, metric_ids)
     splits = sorted({run.record.protocol.split for run in whole}, key=_natural)
@@ -261,6 +262,7 @@ def _fold(
         counts=finished[0].counts if finished else None,
         chance=values.chance,
         chance_pr_curve=None if curve is None else tuple(curve),
+        n_skipped_files=len(finished[0].skipped_files) if finished else 0,
         n_used={
             metric: score.n_queries_used for record in finished[:1] for metric, score in record.scores.items()
         },

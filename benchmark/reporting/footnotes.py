@@ -139,6 +139,9 @@ def _missing(comparison: Comparison) -> Iterator[str]:
 def _left_out(comparison: Comparison) -> Iterator[str]:
     if comparison.n_partial:
         yield f"{_counted(comparison.n_partial, 'partial run', 'partial runs')} (--limit)"
+    n_skipped = max(fold.n_skipped_files for fold in comparison.folds)
+    if n_skipped:
+        yield _counted(n_skipped, "unreadable picture", "unreadable pictures") + " (--skip-corrupt)"
     if comparison.n_superseded:
         yield _counted(comparison.n_superseded, "run", "runs") + " superseded by a newer one"
     for metric, reason in comparison.dropped_metrics.items():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DPI = 200
 GREY = "0.45"
 # Okabe and Ito (2008) without yellow, which is hard to see on white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C564B")
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 _MARKERS = "os^DvPX*<>p"
 _RECALLS = np.linspace(0, 1, 11)

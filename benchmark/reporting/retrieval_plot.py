@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PIXELS = 160
 _RIGHT, _WRONG = PALETTE[0], PALETTE[1]
 _AP = "map@all"
-_NAME_CHARACTERS = 13
+_NAME_CHARACTERS = 18
 
 
 def best_run(runs: Sequence[StoredRun], comparison: Comparison) -> StoredRun:

@@ -66,7 +66,8 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool) -> str:
 def rich_table(comparison: Comparison, *, width: int, per_fold: bool = True) -> RenderableType:
     """Lay a comparison out for a terminal `width` characters wide; columns that do not fit are named."""
     scores, lacking = _fit(score_table(comparison, headline_metrics(comparison)), width, SECONDARY)
-    parts: list[RenderableType] = [_rich(scores), *_lacking(lacking), ""]
+    further = [metric for metric in comparison.metric_ids if metric not in headline_metrics(comparison)]
+    parts: list[RenderableType] = [_rich(scores), *_lacking([*lacking, *further]), ""]
     if per_fold and len(comparison.folds) > 1:
         folds, lacking = _fit(fold_table(comparison, comparison.main_metric), width, 1)
         parts += [_rich(folds), *_lacking(lacking), ""]
@@ -109,7 +110,8 @@ def _total_width(columns: Sequence[Column]) -> int:
 def _lacking(headers: list[str]) -> list[RenderableType]:
     if not headers:
         return []
-    return [RichText(f"Not shown at this width: {', '.join(headers)}.", style="dim")]
+    text = f"Not shown here: {', '.join(headers)}. --format markdown holds everything."
+    return [RichText(text, style="dim")]
 
 
 def _width(column: Column) -> int:

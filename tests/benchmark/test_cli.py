@@ -126,6 +126,31 @@ def test_tables_are_made_from_finished_runs_in_every_format(
         assert mark in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--methods", "mean_color", "no stored run has it. There are mean_colour"),
+        ("--splits", "fold0", "There are split"),
+        ("--reference", "centered", "no such row. There are mean_colour"),
+    ],
+)
+def test_a_table_of_what_is_not_there_is_refused(
+    flag: str,
+    value: str,
+    message: str,
+    call: Call,
+    grid: Grid,
+    write_plugin: WritePlugin,
+    tmp_path: Path,
+    capsys: Captured,
+) -> None:
+    call(*grid, "--plugin", write_plugin("mean_colour"), "--methods", "mean_colour")
+    capsys.readouterr()
+    arguments = ("--dataset", "folder", flag, value, "--results-dir", tmp_path / "results")
+    assert call("table", *arguments) == 1
+    assert message in capsys.readouterr().err
+
+
 def test_plots_are_made_from_finished_runs(
     call: Call,
     grid: Grid,
@@ -187,6 +212,8 @@ def test_limited_runs_stay_out_of_the_table_and_it_says_so(
         (("list", "everything"), "everything"),
         (("show", "seed9-none"), "fits 0 runs"),
         (("table", "--dataset", "none"), "no stored run fits"),
+        (("run", "--data-root", "somewhere"), "takes no --data-root"),
+        (("run", "--suite", "nowhere.toml"), "no suite file nowhere.toml"),
     ],
 )
 def test_a_wrong_call_is_one_message_and_exit_code_1(

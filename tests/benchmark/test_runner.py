@@ -193,5 +193,5 @@ def test_a_killed_suite_goes_on_where_it_stopped(
     write_plugin("hanging")
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "1 of 2 runs are finished already" in done.stderr
+    assert "1 of 2 runs have a record already" in done.stderr
     assert {r.record.method for r in stored_runs(tmp_path / "results" / "runs")} == {"quick", "hanging"}

@@ -72,3 +72,11 @@ def test_folder_stands_for_every_folder_data_set(stored: Stored) -> None:
 def test_an_empty_choice_says_what_there_is(stored: Stored) -> None:
     with pytest.raises(BenchmarkError, match=r"no stored run fits. There are runs of: emoji54 \(zscmr\)"):
         Selection(dataset="sketchy").of([stored()])
+
+
+def test_what_a_suite_lacks_is_named(stored: Stored) -> None:
+    runs = [stored(seed=seed, variant="without triplets", card={"is_random": True}) for seed in (0, 2)]
+    selection = Selection.of_suite(load_suite("zscmr-ablation"), runs)
+    missing = Selection(rows=selection.rows, seeds=selection.seeds, splits=("fold0",)).missing(runs)
+    assert "zscmr (without triplets) on fold0 seed 1" in missing
+    assert {"centred", "zscmr", "zscmr (without decoders)"} <= set(missing)

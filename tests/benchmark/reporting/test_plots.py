@@ -148,7 +148,7 @@ def test_text_stays_text_in_svg(small_figure, tmp_path):
 
 def test_retrieval_shows_sketch_class_ap_and_ranks(run, index):
     axes = retrieval(run, index, queries=[3], top=4).axes
-    assert axes[0].get_xlabel() == "jack o lante…\nAP 0.50"
+    assert axes[0].get_xlabel() == "jack o lantern wi…\nAP 0.50"
     assert [axis.get_title() for axis in axes] == ["sketch", "1", "2", "3", "4"]
 
 
@@ -156,7 +156,7 @@ def test_retrieval_marks_right_and_wrong_photos(run, index):
     # Query 3 is of class 1; its photos 3, 4, 5, 6 are of the classes 0, 1, 1, 1.
     axes = retrieval(run, index, queries=[3], top=4).axes[1:]
     assert [axis.texts[0].get_text() for axis in axes] == ["✗", "✓", "✓", "✓"]
-    assert [axis.get_xlabel() for axis in axes] == ["apple", *["jack o lante…"] * 3]
+    assert [axis.get_xlabel() for axis in axes] == ["apple", *["jack o lantern wi…"] * 3]
     styles = [axis.spines["left"].get_linestyle() for axis in axes]
     assert styles[0] != styles[1]
 
@@ -164,7 +164,7 @@ def test_retrieval_marks_right_and_wrong_photos(run, index):
 def test_retrieval_spreads_one_query_of_each_class_from_good_to_bad(run, index):
     figure = retrieval(run, index, n_queries=3, top=2)
     sketches = [axis.get_xlabel().split("\n") for axis in figure.axes[::3]]
-    assert [name for name, _ in sketches] == ["apple", "jack o lante…", "pear"]
+    assert [name for name, _ in sketches] == ["apple", "jack o lantern wi…", "pear"]
     values = [float(text.removeprefix("AP ")) for _, text in sketches]
     assert values == sorted(values, reverse=True)
     assert "one random sketch of each (seed 0)" in figure.get_suptitle().replace("\n", " ")

@@ -193,7 +193,7 @@ def test_a_terminal_table_keeps_to_its_width(comparison, width):
 
 
 def test_a_narrow_terminal_names_the_columns_it_lacks(comparison):
-    assert "Not shown at this width: ± seeds, p@10, hit@1, mrr, acc@1." in _terminal(comparison, 80)
+    assert "Not shown here: ± seeds, p@10, hit@1, mrr, acc@1" in _terminal(comparison, 80)
 
 
 def test_a_wide_terminal_shows_every_headline_metric(comparison):
