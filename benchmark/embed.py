@@ -21,6 +21,7 @@ from methods.base import FitProgress, RetrievalMethod
 
 FEATURE_BATCH = 512
 PICTURE_BATCH = 32
+N_ALONE = 3
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,14 @@ def _embed(embed: Callable[[torch.Tensor], torch.Tensor], items: Inputs, device:
             if n_bad:
                 raise ValueError(f"{embed.__name__}: {n_bad} of {len(part)} rows are not finite")
             parts.append(part.cpu().numpy())
-    return np.concatenate(parts)
+        emb = np.concatenate(parts)
+        alone = embed(items[: min(N_ALONE, len(items))].to(device).clone()).cpu().numpy()
+    if not np.allclose(alone, emb[: len(alone)], rtol=1e-3, atol=1e-4 * float(np.abs(emb).max())):
+        raise ValueError(
+            f"{embed.__name__} gives the first {len(alone)} items other embeddings when they come alone: an "
+            "item's embedding may not depend on the others in its batch, which are test items"
+        )
+    return emb
 
 
 def _in_file_order(emb: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:

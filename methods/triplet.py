@@ -65,9 +65,12 @@ class TripletObjective(Objective):
             "The positive is a random photo of the class, not the photo that was drawn, "
             "unless the suite pairs objects.",
             "Codes are L2-normalised.",
+            "Triplets and cross-entropy act on one normalised code; in the released network the main "
+            "triplets act on 2-output layers with separate weights, the cross-entropy on the pooled features.",
             "The margin, the weight of the cross-entropy and the optimiser are chosen here; the released "
-            "network weighs cross-entropy ten times the triplets, whose margin is 15 on codes of any length.",
-            "The released network has triplets on its two auxiliary heads too.",
+            "network weighs cross-entropy ten times the main triplets, whose margin is 15 on codes of any "
+            "length.",
+            "The released network has triplets on its two auxiliary heads too: weight 0.3, no margin stated.",
             "The equations were checked against the released network, not against the paper's text.",
         ),
         width="free",

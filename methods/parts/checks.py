@@ -22,3 +22,19 @@ def check_positive(config: Any, names: Sequence[str]) -> None:
         value = getattr(config, name)
         if not value > 0:
             raise BenchmarkError(f"{name} = {value!r}, allowed: numbers above 0.")
+
+
+def check_not_negative(config: Any, names: Sequence[str]) -> None:
+    """Raise BenchmarkError for a parameter below 0."""
+    for name in names:
+        value = getattr(config, name)
+        if not value >= 0:
+            raise BenchmarkError(f"{name} = {value!r}, allowed: numbers from 0 on.")
+
+
+def check_share(config: Any, names: Sequence[str]) -> None:
+    """Raise BenchmarkError for a parameter below 0, or of 1 and more."""
+    for name in names:
+        value = getattr(config, name)
+        if not 0 <= value < 1:
+            raise BenchmarkError(f"{name} = {value!r}, allowed: numbers from 0 to below 1.")

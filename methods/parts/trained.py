@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from datasets.seen import SeenData
 from methods.base import FitProgress, RetrievalMethod, SearchRange
-from methods.parts.checks import check_choices, check_positive
+from methods.parts.checks import check_choices, check_not_negative, check_positive, check_share
 from methods.parts.networks import Encoder
 from methods.parts.pairs import PairSampler
 from methods.parts.training import Schedule, seeded, train
@@ -33,8 +33,10 @@ class TrainedConfig:
 
     lr, weight_decay: of Adam. epochs: an epoch draws as many pairs as there are sketches. batch: pairs in a
     batch. width: of the embedding. distance: "euclidean" or "cosine", at test. hidden, depth, dropout: of the
-    encoders. normalise: whether codes get length 1, in training and at test. Raises BenchmarkError for a
-    value outside these.
+    encoders. normalise: whether codes get length 1, in training and at test.
+
+    Of a method's own parameters, a `margin` is above 0 and a `lambda_...`, the weight of a term, is 0 or
+    more. Raises BenchmarkError for a value outside these.
     """
 
     lr: float = 1e-3
@@ -50,7 +52,12 @@ class TrainedConfig:
 
     def __post_init__(self) -> None:
         check_choices(self, {"distance": ("euclidean", "cosine"), "depth": (1, 2)})
-        check_positive(self, ("lr", "epochs", "batch", "width", "hidden"))
+        names = [field.name for field in fields(self)]
+        own_margin = [name for name in names if name == "margin"]
+        own_weights = [name for name in names if name.startswith("lambda_")]
+        check_positive(self, ("lr", "epochs", "batch", "width", "hidden", *own_margin))
+        check_not_negative(self, ("weight_decay", *own_weights))
+        check_share(self, ("dropout",))
 
 
 class Objective(nn.Module):

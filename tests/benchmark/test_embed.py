@@ -89,7 +89,7 @@ def test_embedding_sees_batches_of_items_and_nothing_else(tiny_world):
         return args[0]
 
     embedded(variant(embed_sketches=embed, embed_photos=embed), tiny_world.task(Identity.card))
-    assert [(len(args), kwargs) for args, kwargs in arguments] == [(1, {}), (1, {})]
+    assert [(len(args), kwargs) for args, kwargs in arguments] == [(1, {})] * 4
     for (batch,), _ in arguments:
         assert type(batch) is torch.Tensor
 
@@ -103,8 +103,14 @@ def test_a_batch_does_not_lead_to_the_other_test_items(tiny_world, monkeypatch):
         return batch
 
     embedded(variant(embed_sketches=embed, embed_photos=embed), tiny_world.task(Identity.card))
-    assert [len(batch) for batch in batches] == [10, 10, 4, 10, 10, 10, 2]
+    assert [len(batch) for batch in batches] == [10, 10, 4, 3, 10, 10, 10, 2, 3]
     assert all(batch.untyped_storage().nbytes() == batch.numel() * 4 for batch in batches)
+
+
+def test_a_method_that_uses_the_other_test_items_is_refused(tiny_world):
+    method = variant(embed_photos=lambda self, batch: batch - batch.mean(dim=0))
+    with pytest.raises(ValueError, match="other embeddings when they come alone"):
+        embedded(method, tiny_world.task(Identity.card))
 
 
 def test_test_items_are_opened_after_fit_returned(tiny_world, monkeypatch):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 import methods
 from benchmark.errors import BenchmarkError
 from benchmark.registry import METHODS
+from datasets.seen import SeenData
 from methods.base import FitProgress, make_config
 from methods.parts.networks import Encoder
 from methods.parts.pairs import PairSampler
@@ -106,8 +108,86 @@ def test_named_configurations_are_accepted_by_their_method(path):
         ({"depth": 3}, "depth = 3, allowed: 1, 2"),
         ({"epochs": 0}, "epochs = 0, allowed: numbers above 0"),
         ({"lr": -1.0}, "lr = -1.0, allowed: numbers above 0"),
+        ({"weight_decay": -1e-9}, "weight_decay = -1e-09, allowed: numbers from 0 on"),
+        ({"dropout": -0.1}, "dropout = -0.1, allowed: numbers from 0 to below 1"),
+        ({"dropout": 1.0}, "dropout = 1.0, allowed: numbers from 0 to below 1"),
+        ({"dropout": math.nan}, "dropout = nan, allowed: numbers from 0 to below 1"),
     ],
 )
 def test_wrong_values_are_refused_with_what_is_allowed(changes, message):
     with pytest.raises(BenchmarkError, match=message):
         TrainedConfig(**changes)
+
+
+@pytest.mark.parametrize(
+    ("method_id", "name"), [("siamese", "margin"), ("triplet", "margin"), ("zscmr", "alpha")]
+)
+@pytest.mark.parametrize("value", [0.0, -0.2])
+def test_a_margin_of_0_or_less_is_refused(method_id, name, value):
+    with pytest.raises(BenchmarkError, match=rf"{name} = {value}, allowed: numbers above 0"):
+        METHODS.get(method_id).Config(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("method_id", "term"),
+    [
+        ("triplet", "class"),
+        ("zscmr", "latent"),
+        ("zscmr", "triplet"),
+        ("zscmr", "decoder"),
+        ("zscmr", "class"),
+        ("zscmr", "topology"),
+    ],
+)
+def test_a_negative_weight_of_a_term_is_refused(method_id, term):
+    with pytest.raises(BenchmarkError, match=rf"lambda_{term} = -0.5, allowed: numbers from 0 on"):
+        METHODS.get(method_id).Config(**{f"lambda_{term}": -0.5})
+
+
+@pytest.mark.parametrize("name", ["weight_decay", "dropout"])
+def test_weight_decay_and_dropout_may_be_0(name):
+    assert getattr(TrainedConfig(**{name: 0.0}), name) == 0
+
+
+def test_dropout_acts_in_training_only():
+    torch.manual_seed(0)
+    half = encoder(hidden=200, normalise=False)
+    without = encoder(hidden=200, normalise=False, dropout=0.0)
+    without.load_state_dict(half.state_dict())
+    x = torch.randn(4, 5)
+    assert not torch.allclose(half.train()(x), without(x))
+    assert torch.equal(half.eval()(x), without(x))
+
+
+def test_training_is_adam_with_l2_decay_on_the_gradient_of_each_batch():
+    """The objective is the mean square of a weight against the batch's first feature, so all is by hand."""
+    seen = SeenData(
+        class_names=("a", "b"),
+        sketches=torch.tensor([[2.0], [2.0]]),
+        photos=torch.zeros(2, 1),
+        sketch_labels=torch.tensor([0, 1]),
+        photo_labels=torch.tensor([0, 1]),
+        sketch_instances=None,
+        photo_instances=None,
+        class_vectors=None,
+        pairs="class",
+    )
+
+    class Square(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.tensor([3.0]))
+
+        def forward(self, batch):
+            return (self.weight - batch.sketches.mean()).square().sum()
+
+    objective = Square()
+    schedule = Schedule(lr=0.1, weight_decay=0.5, n_epochs=2, n_batches=2, n_pairs=4)
+    train(objective, PairSampler(seen, seed=0), schedule, FitProgress())
+    weight, first, second = 3.0, 0.0, 0.0
+    for step in range(1, 5):
+        gradient = 2 * (weight - 2.0) + 0.5 * weight
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        weight -= 0.1 * (first / (1 - 0.9**step)) / (math.sqrt(second / (1 - 0.999**step)) + 1e-8)
+    assert objective.weight.item() == pytest.approx(weight, rel=1e-6)
