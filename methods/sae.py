@@ -48,7 +48,7 @@ def sae_weights(x: Tensor, t: Tensor, *, weight: float) -> Tensor:
             "The weight is searched from 0.01 to 1000; the released demos set 0.2 (cub_demo.m), "
             "5 (ImNet_2_demo.m) and 500,000 (awa_demo.m), which lies outside this range.",
             "Features are centred, which no released demo does; two of the three reduce them to seen-class "
-            "scores first, and awa_demo.m L2-normalises them instead.",
+            "scores first, and awa_demo.m L2-normalises each dimension over the items instead.",
         ),
         is_random=False,
         paper="Kodirov et al., Semantic autoencoder for zero-shot learning",

@@ -66,7 +66,8 @@ class TripletObjective(Objective):
             "unless the suite pairs objects.",
             "Codes are L2-normalised.",
             "Triplets and cross-entropy act on one normalised code; in the released network the main "
-            "triplets act on 2-output layers with separate weights, the cross-entropy on the pooled features.",
+            "triplets act on 2-output layers with separate weights, and the cross-entropy on the pooled "
+            "features.",
             "The margin, the weight of the cross-entropy and the optimiser are chosen here; the released "
             "network weighs cross-entropy ten times the main triplets, whose margin is 15 on codes of any "
             "length.",

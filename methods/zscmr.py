@@ -164,8 +164,8 @@ def _decoder(n_in: int, hidden: int, n_out: int) -> nn.Module:
             "How the paper keeps the class topology is not known: a graph convolution on the spanning tree "
             "of the seen classes and a loss on distances of class means are offered, neither by default.",
             "Learning rate, margin, batch, epochs, weight decay and dropout are not in slides or abstract. "
-            "The released script has lr 0.01, margin 0.5, batch 128, 200 iterations and keep probability 0.5, which "
-            "are not used: our defaults stand.",
+            "The released script has lr 0.01, margin 0.5, batch 128, 200 iterations and keep probability "
+            "0.5, which are not used: our defaults stand.",
             "Whether the paper normalises codes, shares the classifier and squares distances is unknown.",
             "Class vectors come from a sentence model instead of word2vec.",
             "Features are the suite's; the released code fine-tunes its backbones on all classes, and which "

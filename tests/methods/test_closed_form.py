@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -11,7 +13,7 @@ from methods.base import FitProgress
 from methods.cca import CCA
 from methods.parts.cca import canonical_directions, pair_moments, principal_directions
 from methods.ridge import Ridge, ridge_weights
-from methods.sae import sae_weights
+from methods.sae import SAE, sae_weights
 
 X_GROUPS = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 3, 4])
 Y_GROUPS = torch.tensor([4, 1, 1, 0, 0, 2, 5, 0, 4, 1, 2])
@@ -94,6 +96,54 @@ def test_cca_embeddings_of_instance_pairs_differ_from_those_of_class_pairs(world
     assert of_instances.shape == (len(world.sketches), 24)
 
 
+@pytest.fixture
+def uneven(raw_world):
+    """Modalities of other means, and classes of other sizes in each; so pairs have means of their own."""
+    seen = raw_world.seen
+    numbers, labels = torch.arange(len(seen.sketches)) % 12, seen.sketch_labels
+    few_sketches, few_photos = numbers <= labels, numbers < 12 - labels
+    return dataclasses.replace(
+        raw_world,
+        seen=dataclasses.replace(
+            seen,
+            sketches=seen.sketches[few_sketches] + 0.3,
+            sketch_labels=labels[few_sketches],
+            sketch_instances=None,
+            photos=seen.photos[few_photos] - 0.2,
+            photo_labels=labels[few_photos],
+            photo_instances=None,
+        ),
+    )
+
+
+@pytest.mark.parametrize("ridge", [0.01, 0.7])
+def test_cca_embeds_as_a_generalised_eigenproblem_over_explicit_pairs(uneven, ridge):
+    seen, n, width = uneven.seen, 5, 3
+    same_class = seen.sketch_labels[:, None] == seen.photo_labels[None, :]
+    rows = same_class.nonzero().T.numpy()
+    projected = []
+    for items, unseen, idx in zip(
+        (seen.sketches, seen.photos), (uneven.sketches, uneven.photos), rows, strict=True
+    ):
+        axes = PCA(n).fit(items.double().numpy()).components_.T
+        of_pairs = items.double().numpy()[idx] @ axes
+        projected.append((of_pairs, unseen.double().numpy() @ axes - of_pairs.mean(axis=0)))
+    (x, x_unseen), (y, y_unseen) = projected
+    joint = np.cov(np.hstack([x, y]).T, bias=True)
+    own = scipy.linalg.block_diag(joint[:n, :n], joint[n:, n:])
+    own += ridge * np.diag(np.repeat([np.trace(joint[:n, :n]), np.trace(joint[n:, n:])], n))
+    cross = joint - scipy.linalg.block_diag(joint[:n, :n], joint[n:, n:])
+    directions = np.sqrt(2) * scipy.linalg.eigh(cross, own)[1][:, ::-1][:, :width]
+    sketches, photos = x_unseen @ directions[:n], y_unseen @ directions[n:]
+
+    method = CCA(CCA.Config(width=width, n_components=n, ridge=ridge))
+    method.fit(seen, seed=0, progress=FitProgress())
+    sketch_emb, photo_emb = method.embed_sketches(uneven.sketches), method.embed_photos(uneven.photos)
+    # The sign of a direction is free, but one for both modalities: products do not see it.
+    np.testing.assert_allclose(sketch_emb @ photo_emb.T, sketches @ photos.T, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(sketch_emb @ sketch_emb.T, sketches @ sketches.T, rtol=1e-3, atol=1e-4)
+
+
 def test_ridge_weights_are_those_of_scikit_learn():
     x, t = draw(20, 6, seed=1), draw(20, 4, seed=2)
     theirs = SklearnRidge(alpha=0.7, fit_intercept=False, solver="svd").fit(x.numpy(), t.numpy()).coef_.T
@@ -140,3 +190,18 @@ def test_sae_weights_cannot_be_bettered_by_a_small_step():
 
     w = sae_weights(x, t, weight=0.8)
     assert all(loss(w) < loss(w + 0.01 * draw(3, 4, seed=s)) for s in range(20))
+
+
+@pytest.mark.parametrize("weight", [0.05, 30.0])
+def test_sae_embeds_centred_features_by_the_solution_of_its_own_modality(uneven, weight):
+    seen = uneven.seen
+    method = SAE(SAE.Config(encoder_weight=weight)).fit(seen, seed=0, progress=FitProgress())
+    for items, labels, unseen, found in (
+        (seen.sketches, seen.sketch_labels, uneven.sketches, method.embed_sketches(uneven.sketches)),
+        (seen.photos, seen.photo_labels, uneven.photos, method.embed_photos(uneven.photos)),
+    ):
+        features = items.double().numpy()
+        x, t = (features - features.mean(axis=0)).T, seen.class_vectors[labels].double().numpy().T
+        general = scipy.linalg.solve_sylvester(t @ t.T, weight * x @ x.T, (1 + weight) * t @ x.T)
+        expected = (unseen.double().numpy() - features.mean(axis=0)) @ general.T
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)

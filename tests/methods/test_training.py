@@ -159,6 +159,20 @@ def test_dropout_acts_in_training_only():
     assert torch.equal(half.eval()(x), without(x))
 
 
+def test_the_objective_is_in_training_mode_while_it_is_trained_and_no_longer_afterwards(world):
+    modes = []
+
+    class Recording(torch.nn.Linear):
+        def forward(self, batch):
+            modes.append(self.training)
+            return self.weight.sum()
+
+    objective = Recording(1, 1).eval()
+    schedule = Schedule(lr=1e-3, weight_decay=0.0, n_epochs=1, n_batches=2, n_pairs=4)
+    train(objective, PairSampler(world.seen, seed=0), schedule, FitProgress())
+    assert (modes, objective.training) == ([True, True], False)
+
+
 def test_training_is_adam_with_l2_decay_on_the_gradient_of_each_batch():
     """The objective is the mean square of a weight against the batch's first feature, so all is by hand."""
     seen = SeenData(

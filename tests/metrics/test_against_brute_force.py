@@ -122,6 +122,22 @@ def test_curve_equals_scikit_learn_with_and_without_ties(evaluate_scores, n_leve
         np.testing.assert_allclose(curve, peer, rtol=0, atol=1e-12)
 
 
+def test_curve_under_the_stable_rule_is_that_of_its_one_order(evaluate_scores):
+    n_moved = 0
+    for seed, (scores, relevant, _) in enumerate(CASES):
+        shuffle = seeded_shuffle(len(scores), seed).tolist()
+        ranks = _ranks(sorted(shuffle, key=lambda item, scores=scores: -scores[item]), relevant)
+        precisions = [(i + 1) / rank for i, rank in enumerate(ranks)]
+        slow = [
+            max(p for i, p in enumerate(precisions, start=1) if 10 * i >= tenth * len(ranks))
+            for tenth in range(11)
+        ]
+        found = evaluate_scores(scores[None, :], [1], relevant, ties="stable", seed=seed).pr_curve
+        np.testing.assert_allclose(found, slow, rtol=0, atol=1e-12)
+        n_moved += not np.allclose(found, evaluate_scores(scores[None, :], [1], relevant).pr_curve)
+    assert n_moved > 0
+
+
 def test_large_ties_keep_1e_12(evaluate_scores):
     # Place j of a tie holds a positive with r/n; given that, (j-1)(r-1)/(n-1) others stand before it.
     rng = np.random.default_rng(4)

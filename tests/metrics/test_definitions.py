@@ -91,10 +91,6 @@ def test_every_public_name_can_be_reached():
     assert all(hasattr(metrics, name) for name in metrics.__all__)
 
 
-def test_engine_version_is_text():
-    assert isinstance(metrics.ENGINE_VERSION, str)
-
-
 def test_unknown_attribute_of_the_package_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'evaluat'"):
         _ = metrics.evaluat

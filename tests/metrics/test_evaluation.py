@@ -86,6 +86,16 @@ def test_near_tie_among_positives_only_is_none(evaluate_scores):
     assert evaluate_scores([[0.5, 0.5 - 5e-7, 0.1]], [1], [1, 1, 0], metrics=["p@1"]).n_near_ties == 0
 
 
+def test_near_ties_count_a_query_once_whichever_cut_it_stands_at(evaluate_scores):
+    at_first, at_second, at_both = (
+        [0.5, 0.5 - 5e-7, 0.1],
+        [0.9, 0.5, 0.5 - 5e-7],
+        [0.5, 0.5 - 5e-7, 0.5 - 1e-6],
+    )
+    scores, labels = [at_first, at_second, at_both, [0.9, 0.5, 0.1]], [1, 1, 1, 1]
+    assert evaluate_scores(scores, labels, [1, 0, 1], metrics=["p@1", "p@2"]).n_near_ties == 3
+
+
 def test_default_ids_that_look_too_far_are_dropped_and_reported(evaluate_scores):
     found = evaluate_scores(SCORES, QUERY_LABELS, GALLERY_LABELS, metrics=DEFAULT)
     assert list(found.summary) == ["map@all", "hit@1", "mrr"]

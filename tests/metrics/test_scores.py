@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -35,17 +37,14 @@ def test_dot_is_the_inner_product():
     np.testing.assert_allclose(scores_of(QUERIES, GALLERY, "dot"), QUERIES @ GALLERY.T, atol=1e-5)
 
 
-@pytest.mark.parametrize("values", [(-1, 1), (0, 1)])
-@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.int64])
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [*itertools.product([(-1, 1), (0, 1)], [np.float32, np.int8, np.int64]), ((0, 1), np.bool_)],
+)
 def test_hamming_falls_by_two_for_each_differing_bit(values, dtype):
     codes = [np.where(array > 0, values[1], values[0]).astype(dtype) for array in (QUERIES, GALLERY)]
     n_differing = (codes[0][:, None, :] != codes[1][None, :, :]).sum(axis=2)
     np.testing.assert_array_equal(scores_of(*codes, "hamming"), 16 - 2 * n_differing)
-
-
-def test_hamming_takes_booleans():
-    codes = QUERIES > 0, GALLERY > 0
-    assert scores_of(*codes, "hamming").max() <= 16
 
 
 def test_hamming_refuses_anything_but_codes():
@@ -133,6 +132,12 @@ def test_torch_device_agrees_with_numpy(distance):
     # "cpu:0" takes the way of every device but "cpu".
     expected = scores_of(QUERIES, GALLERY, distance)
     np.testing.assert_allclose(scores_of(QUERIES, GALLERY, distance, device="cpu:0"), expected, atol=1e-5)
+
+
+def test_torch_device_multiplies_in_float64_and_rounds_once():
+    expected = (QUERIES.astype(np.float64) @ GALLERY.astype(np.float64).T).astype(np.float32)
+    assert (expected != QUERIES @ GALLERY.T).any()
+    np.testing.assert_array_equal(scores_of(QUERIES, GALLERY, "dot", device="cpu:0"), expected)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
