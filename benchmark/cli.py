@@ -12,7 +12,7 @@ from rich.console import Console
 from benchmark.commands import listing, new_method, run, show, table, tune
 from benchmark.errors import BenchmarkError
 
-DONE, USER_ERROR, RUN_FAILED, DEFECT, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, USER_ERROR, DEFECT, INTERRUPTED = 0, 1, 3, 130  # 2, a run failed, is what `run` returns
 
 app = typer.Typer(
     name="run_benchmark.py",

@@ -174,9 +174,9 @@ def digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def run_folder(runs_dir: Path, record: Record) -> Path:
+def run_folder(runs_dir: Path, protocol: Protocol, method: str, run_id: str) -> Path:
     """`<runs>/<dataset>/<split>/<method>/<run-id>`."""
-    return runs_dir / record.protocol.dataset / record.protocol.split / record.method / record.run_id
+    return runs_dir / protocol.dataset / protocol.split / method / run_id
 
 
 def write_run(
@@ -192,7 +192,7 @@ def write_run(
 
     model: a file of weights to keep a copy of.
     """
-    target = run_folder(runs_dir, record)
+    target = run_folder(runs_dir, record.protocol, record.method, record.run_id)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{_HOST}-{os.getpid()}-", dir=target.parent))
     temporary.chmod(0o755)  # mkdtemp makes private folders; results are meant to be read

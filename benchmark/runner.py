@@ -10,7 +10,7 @@ from benchmark.display import Clock, SuiteDisplay
 from benchmark.execute import execute
 from benchmark.plan import PlannedRun, grid, plan
 from benchmark.prepare import PreparedData, Where
-from benchmark.records import StoredRun, read_run, stored_runs, sweep
+from benchmark.records import StoredRun, read_run, run_folder, stored_runs, sweep
 from benchmark.registry import BACKBONES, DATASETS, METHODS
 from benchmark.suite import Suite
 
@@ -71,8 +71,7 @@ def _finished(planned: Sequence[PlannedRun], where: Where, rerun: Rerun) -> dict
     repeat = {"skipped"} if rerun == "missing" else {"skipped", "failed"}
     finished = {}
     for run in planned:
-        method = run.method.card.id
-        folder = where.runs_dir / run.protocol.dataset / run.protocol.split / method / run.run_id
+        folder = run_folder(where.runs_dir, run.protocol, run.method.card.id, run.run_id)
         if not (folder / "record.json").is_file():
             continue
         try:

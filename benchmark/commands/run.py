@@ -24,6 +24,7 @@ class Rerun(StrEnum):
 
 
 GRID = "What to run"
+RUN_FAILED = 2
 
 
 def run(
@@ -115,7 +116,7 @@ def run(
     terms = digest(chosen.model_dump(mode="json"))[:6]
     name = base.name if chosen == base else f"{result.data.dataset.id}-{terms}"
     report(result, name, results_dir, display)
-    return 2 if result.failed else 0
+    return RUN_FAILED if result.failed else 0
 
 
 def _changed(suite: Suite, **flags: Any) -> Suite:

@@ -39,6 +39,14 @@ def grid(picture_root: Path, tmp_path: Path) -> Grid:
     return ("run", "--dataset", "folder", "--data-root", picture_root, *places)
 
 
+@pytest.fixture
+def finished(call: Call, grid: Grid, write_plugin: WritePlugin, tmp_path: Path, capsys: Captured) -> Path:
+    """Run one method on the small data set and return the results folder; what was printed is taken away."""
+    call(*grid, "--plugin", write_plugin("mean_colour"), "--methods", "mean_colour")
+    capsys.readouterr()
+    return tmp_path / "results"
+
+
 @pytest.mark.parametrize("kind", ["datasets", "splits", "metrics", "suites"])
 def test_lists_that_need_no_torch_do_not_import_it(kind: str) -> None:
     code = (
@@ -107,13 +115,9 @@ def test_a_failed_run_gives_exit_code_2_and_its_reason(
 
 def test_tables_are_made_from_finished_runs_in_every_format(
     call: Call,
-    grid: Grid,
-    write_plugin: WritePlugin,
-    tmp_path: Path,
+    finished: Path,
     capsys: Captured,
 ) -> None:
-    call(*grid, "--plugin", write_plugin("mean_colour"), "--methods", "mean_colour")
-    capsys.readouterr()
     marks = {
         "markdown": "| mean_colour |",
         "latex": r"mean\_colour",
@@ -122,7 +126,7 @@ def test_tables_are_made_from_finished_runs_in_every_format(
     }
     for fmt, mark in marks.items():
         flags = ("--dataset", "folder", "--format", fmt)
-        assert call("table", "--results-dir", tmp_path / "results", *flags) == 0
+        assert call("table", "--results-dir", finished, *flags) == 0
         assert mark in capsys.readouterr().out
 
 
@@ -139,29 +143,21 @@ def test_a_table_of_what_is_not_there_is_refused(
     value: str,
     message: str,
     call: Call,
-    grid: Grid,
-    write_plugin: WritePlugin,
-    tmp_path: Path,
+    finished: Path,
     capsys: Captured,
 ) -> None:
-    call(*grid, "--plugin", write_plugin("mean_colour"), "--methods", "mean_colour")
-    capsys.readouterr()
-    arguments = ("--dataset", "folder", flag, value, "--results-dir", tmp_path / "results")
+    arguments = ("--dataset", "folder", flag, value, "--results-dir", finished)
     assert call("table", *arguments) == 1
     assert message in capsys.readouterr().err
 
 
 def test_plots_are_made_from_finished_runs(
     call: Call,
-    grid: Grid,
-    write_plugin: WritePlugin,
-    tmp_path: Path,
+    finished: Path,
     picture_root: Path,
     capsys: Captured,
 ) -> None:
-    call(*grid, "--plugin", write_plugin("mean_colour"), "--methods", "mean_colour")
-    capsys.readouterr()
-    places = ("--results-dir", tmp_path / "results", "--cache-dir", tmp_path / "cache")
+    places = ("--results-dir", finished, "--cache-dir", finished.parent / "cache")
     for picture in ("pr", "bars", "retrieval"):
         assert call("plot", picture, "--dataset", "folder", "--data-root", picture_root, *places) == 0
         paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
@@ -171,14 +167,10 @@ def test_plots_are_made_from_finished_runs(
 
 def test_show_prints_the_record_of_a_run(
     call: Call,
-    grid: Grid,
-    write_plugin: WritePlugin,
-    tmp_path: Path,
+    finished: Path,
     capsys: Captured,
 ) -> None:
-    call(*grid, "--plugin", write_plugin("mean_colour"), "--methods", "mean_colour")
-    capsys.readouterr()
-    assert call("show", "seed0", "--results-dir", tmp_path / "results") == 0
+    assert call("show", "seed0", "--results-dir", finished) == 0
     assert "method: mean_colour" in capsys.readouterr().out
 
 
