@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmark.codes.encoder import make_encoder
+from benchmark.codes.term import REAL, CodeKind, Codes
 from benchmark.errors import NotRunnable
 from datasets.class_vectors import CLASS_VECTORS, missing_vectors
 from datasets.seen import Inputs, Pictures
@@ -28,12 +30,14 @@ N_ALONE = 3
 class Embedded:
     """What a fitted method made of the test items, in file order, with everything needed to grade it.
 
-    query_emb: (Q, width) float32. gallery_emb: (N, width) float32.
+    codes: what the method's embeddings were turned into; `real` for a method that learns codes itself.
+    query_emb: (Q, width), gallery_emb: (N, width), both float32, codes uint8 of 0 and 1.
     """
 
     method: RetrievalMethod
-    query_emb: NDArray[np.float32]
-    gallery_emb: NDArray[np.float32]
+    codes: Codes
+    query_emb: NDArray[Any]
+    gallery_emb: NDArray[Any]
     answers: Answers
     n_train_classes: int
     n_train_sketches: int
@@ -41,10 +45,15 @@ class Embedded:
     phases_s: dict[str, float]
 
     @property
+    def distance_name(self) -> str:
+        """How embeddings are compared: by the method's distance, codes by Hamming distance."""
+        return self.method.distance if self.codes.kind is CodeKind.REAL else "hamming"
+
+    @property
     def distance(self) -> str | Callable[[Any, Any], Any]:
         """The distance as `metrics.evaluate` takes it."""
-        if self.method.distance != "own":
-            return self.method.distance
+        if self.distance_name != "own":
+            return self.distance_name
         similarity = getattr(self.method, "similarity", None)
         if similarity is None:
             raise ValueError(
@@ -67,11 +76,13 @@ def fit_and_embed(
     seed: int,
     device: str,
     progress: FitProgress,
+    codes: Codes = REAL,
 ) -> Embedded:
     """Fit on the seen data, then open the test items and embed them in their shuffled order.
 
-    Raises NotRunnable when side information is missing, ValueError for embeddings of a wrong shape or type,
-    and whatever the method raises.
+    codes: the suite's. What they learn from seen items is learnt before the test items are opened.
+    Raises NotRunnable when side information is missing and for codes that the method cannot have, ValueError
+    for embeddings of a wrong shape or type, and whatever the method raises.
     """
     phases_s: dict[str, float] = {}
     with _timed(phases_s, "read_seen"):
@@ -84,10 +95,15 @@ def fit_and_embed(
     n_sketches, n_photos = len(seen.sketches), len(seen.photos)
     with _seeded(seed), _timed(phases_s, "fit"):
         method = method_class(config, device=device)
+        codes = codes.for_distance(method.distance)
         if method.fit(seen, seed=seed, progress=progress) is not method:
             raise ValueError("fit must return self")
     n_train_classes = seen.n_train_classes
     del seen
+    encode = None
+    if codes.kind is not CodeKind.REAL:
+        with _seeded(seed), _timed(phases_s, "fit_codes"):
+            encode = make_encoder(codes, lambda: _embed_seen(method, task, device), seed=seed)
     with _seeded(seed), _timed(phases_s, "embed"):
         items = task.test_items()
         query_emb = _embed(method.embed_sketches, items.queries, device)
@@ -98,15 +114,33 @@ def fit_and_embed(
             "a distance needs one width"
         )
     answers = task.answers()
+    in_file_order: tuple[NDArray[Any], NDArray[Any]] = (
+        _in_file_order(query_emb, answers.query_order),
+        _in_file_order(gallery_emb, answers.gallery_order),
+    )
+    if encode is not None:
+        with _timed(phases_s, "encode"):
+            in_file_order = encode(*in_file_order)
     return Embedded(
         method=method,
-        query_emb=_in_file_order(query_emb, answers.query_order),
-        gallery_emb=_in_file_order(gallery_emb, answers.gallery_order),
+        codes=codes,
+        query_emb=in_file_order[0],
+        gallery_emb=in_file_order[1],
         answers=answers,
         n_train_classes=n_train_classes,
         n_train_sketches=n_sketches,
         n_train_photos=n_photos,
         phases_s=phases_s,
+    )
+
+
+def _embed_seen(
+    method: RetrievalMethod, task: ZeroShotTask, device: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    seen = task.seen()  # read anew: `fit` may have written into its own
+    return (
+        _embed(method.embed_sketches, seen.sketches, device),
+        _embed(method.embed_photos, seen.photos, device),
     )
 
 

@@ -35,6 +35,7 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
                 seed=run.seed,
                 device=device,
                 progress=progress,
+                codes=data.codes,
             )
             start = time.perf_counter()
             graded = grade(embedded, data.index, interval_seed=run.protocol.interval_seed, device=device)

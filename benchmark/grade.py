@@ -14,6 +14,7 @@ from benchmark.records import Counts, PerQuery, Rankings, Score
 from datasets.base import DatasetIndex
 from datasets.task import Answers
 from metrics.evaluation import Evaluation
+from metrics.intervals import bootstrap_means, confidence_interval
 
 N_TOP = 200
 
@@ -35,7 +36,7 @@ def grade(embedded: Embedded, index: DatasetIndex, *, interval_seed: int, device
     values = np.stack([evaluation.per_query[metric_id] for metric_id in ids])
     n_unseen = len(np.unique(answers.gallery_labels))
     fields = {
-        "scores": _scores(values, answers, evaluation, interval_seed),
+        "scores": scores_of(evaluation, answers.query_labels, interval_seed=interval_seed),
         "dropped_metrics": dict(evaluation.dropped),
         "pr_curve": evaluation.pr_curve.tolist(),
         "chance_pr_curve": metrics.chance_pr_curve(evaluation.n_ranked, evaluation.n_relevant).tolist(),
@@ -53,7 +54,7 @@ def grade(embedded: Embedded, index: DatasetIndex, *, interval_seed: int, device
             tie_frac={str(cut): share for cut, share in evaluation.ties.items()},
         ),
         "embedding_width": embedded.gallery_emb.shape[1],
-        "distance": embedded.method.distance,
+        "distance": embedded.distance_name,
         "n_parameters": sum(tensor.numel() for tensor in embedded.method.state().values()),
     }
     query_names, gallery_names = index.sketches.names, index.photos.names
@@ -66,7 +67,15 @@ def grade(embedded: Embedded, index: DatasetIndex, *, interval_seed: int, device
     top = metrics.top_ranking(
         embedded.query_emb, embedded.gallery_emb, k=N_TOP, distance=embedded.distance, device=device
     )
-    rankings = Rankings(top, np.array([gallery_names[i] for i in answers.gallery]))
+    query_instances, gallery_instances = _instances(index, answers)
+    rankings = Rankings(
+        top=top.items,
+        tied=top.tied,
+        names=np.array([gallery_names[i] for i in answers.gallery]),
+        labels=answers.gallery_labels,
+        query_instances=None if query_instances is None else np.array(query_instances),
+        gallery_instances=None if gallery_instances is None else np.array(gallery_instances),
+    )
     return Graded(fields, per_query, rankings)
 
 
@@ -86,17 +95,16 @@ def evaluate(embedded: Embedded, index: DatasetIndex, *, device: str) -> Evaluat
     )
 
 
-def _scores(
-    values: NDArray[np.float64], answers: Answers, evaluation: Evaluation, interval_seed: int
-) -> dict[str, Score]:
-    draws = metrics.bootstrap_means(values, answers.query_labels, seed=interval_seed)
+def scores_of(evaluation: Evaluation, labels: NDArray[np.int64], *, interval_seed: int) -> dict[str, Score]:
+    """Means of all metrics of an evaluation, with interval and chance. labels: (Q,) classes of queries."""
+    values = np.stack(list(evaluation.per_query.values()))
+    ends = confidence_interval(bootstrap_means(values, labels, seed=interval_seed))
     scores = {}
-    for metric_id, of_queries, of_resamples in zip(evaluation.per_query, values, draws, strict=True):
-        low, high = metrics.percentile_interval(of_resamples)
+    for metric_id, of_queries, low, high in zip(evaluation.per_query, values, *ends, strict=True):
         scores[metric_id] = Score(
             value=evaluation.summary[metric_id],
-            ci_low=low,
-            ci_high=high,
+            ci_low=float(low),
+            ci_high=float(high),
             class_balanced=evaluation.class_balanced[metric_id],
             chance=metrics.chance(
                 evaluation.n_ranked, evaluation.n_relevant, metric_id, evaluation.n_instances

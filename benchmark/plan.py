@@ -65,12 +65,13 @@ def grid(suite: Suite, splits: Iterable[ZeroShotSplit]) -> tuple[GridCell, ...]:
 
 
 def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...]:
-    """Turn cells into runs, one a seed; a method without randomness runs the first seed only."""
+    """Turn cells into runs, one a seed; without randomness in method or codes, the first seed alone."""
     runs = []
     weights, seeds = data.backbone.weights_sha256(), data.suite.seeds
     for cell in cells:
         protocol, source = data.protocol(cell.split), source_sha256(cell.method)
-        for seed in dict.fromkeys(seeds) if cell.method.card.is_random else seeds[:1]:
+        is_random = cell.method.card.is_random or data.codes.kind.is_itq
+        for seed in dict.fromkeys(seeds) if is_random else seeds[:1]:
             identity = run_identity(
                 protocol,
                 method=cell.method.card.id,

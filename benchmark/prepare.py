@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import metrics
+from benchmark.codes.term import Codes
 from benchmark.records import Protocol, digest
 from benchmark.registry import BACKBONES, DATASETS
 from benchmark.suite import Suite
@@ -53,6 +54,7 @@ class PreparedData:
             root=where.data_root, cache_dir=where.cache_dir, skip_corrupt=where.skip_corrupt
         )
         self.suite, self.where = suite, where
+        self.codes = Codes(suite.codes, suite.bits)
         self.protocol_name = suite.protocol or self.dataset.card.protocols[0]
         self.dataset.check_protocol(self.protocol_name)
         self.backbone: Backbone = BACKBONES.get(suite.backbone)()
@@ -110,7 +112,7 @@ class PreparedData:
             feature_norm=self.suite.feature_norm,
             pairs=self.suite.pairs,
             width=self.suite.width,
-            codes="real",
+            codes=str(self.codes),
             ties="expected",
             metric_engine=metrics.ENGINE_VERSION,
         )

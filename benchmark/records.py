@@ -9,7 +9,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmark.errors import BenchmarkError
 
 SCHEMA = 1
 _TEMPORARY = ".partial-"
@@ -145,28 +147,62 @@ class PerQuery:
 
 @dataclass(frozen=True)
 class Rankings:
-    """The best matches of every query. top: (Q, up to 200) int32 into names, (N,) of the gallery photos."""
+    """The best matches of every query, and what it takes to measure them again (`benchmark.rescore`).
+
+    top: (Q, up to 200) int32, gallery positions, best first; -1 where exclusions leave a query fewer items.
+    tied: like top, bool, True where the item at the next rank has the same score; at the last one stored it
+    tells whether the tie runs on. names: (N,) relative names of the gallery photos. labels: (N,) int64
+    their classes. query_instances (Q,), gallery_instances (N,): "" where unknown; None where the data set
+    has none.
+    """
 
     top: NDArray[np.int32]
+    tied: NDArray[np.bool_]
     names: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    query_instances: NDArray[np.str_] | None = None
+    gallery_instances: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A finished run on disk; arrays are read when asked for."""
+    """A finished run on disk; arrays are read when asked for.
+
+    Both readers raise BenchmarkError for a run that did not finish, and when the file is missing.
+    """
 
     folder: Path
     record: Record
 
     def per_query(self) -> PerQuery:
         """Read `per_query.npz`."""
-        with np.load(self.folder / "per_query.npz", allow_pickle=False) as file:
-            return PerQuery(file["metric_ids"], file["values"], file["labels"], file["names"])
+        return PerQuery(**self._arrays("per_query.npz", PerQuery))
 
     def rankings(self) -> Rankings:
-        """Read `rankings.npz`."""
-        with np.load(self.folder / "rankings.npz", allow_pickle=False) as file:
-            return Rankings(file["top"], file["names"])
+        """Read `rankings.npz`. Raises BenchmarkError also for a file of an older version."""
+        arrays = self._arrays("rankings.npz", Rankings)
+        if "tied" not in arrays:
+            raise BenchmarkError(
+                f"{self.folder / 'rankings.npz'} was written by an older version, without the ties and the "
+                "classes of the ranks: tables still read this run, but its rankings cannot be used. "
+                "Run it again with --rerun all."
+            )
+        return Rankings(**arrays)
+
+    def _arrays(self, name: str, kind: type[PerQuery | Rankings]) -> dict[str, NDArray[Any]]:
+        if self.record.status not in ("complete", "partial"):
+            raise BenchmarkError(
+                f"run {self.record.run_id} of '{self.record.method}' is {self.record.status} and has no "
+                "rankings. Choose a complete run."
+            )
+        try:
+            with np.load(self.folder / name, allow_pickle=False) as file:
+                return {field.name: file[field.name] for field in fields(kind) if field.name in file}
+        except OSError as error:
+            raise BenchmarkError(
+                f"{self.folder / name} cannot be read ({error.strerror or error}). "
+                "Restore it, remove the folder, or run again with --rerun all."
+            ) from error
 
 
 def digest(content: Any) -> str:
@@ -199,7 +235,8 @@ def write_run(
     if per_query is not None:
         np.savez_compressed(temporary / "per_query.npz", **vars(per_query))
     if rankings is not None:
-        np.savez_compressed(temporary / "rankings.npz", **vars(rankings))
+        present = {name: array for name, array in vars(rankings).items() if array is not None}
+        np.savez_compressed(temporary / "rankings.npz", **present)
     if model is not None:
         shutil.copyfile(model, temporary / "model.safetensors")
     (temporary / "log.txt").write_text(log, encoding="utf-8")

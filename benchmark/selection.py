@@ -7,18 +7,21 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from benchmark.codes.term import Codes
 from benchmark.configs import row_variants
 from benchmark.errors import BenchmarkError
 from benchmark.records import Record, StoredRun
 from benchmark.registry import DATASETS
 from benchmark.suite import Suite
+from metrics import ENGINE_VERSION
 
 
 @dataclass(frozen=True)
 class Selection:
     """Conditions on records; None leaves a field free.
 
-    dataset: an id, or "folder" for every folder data set. rows: (method, variant) pairs.
+    dataset: an id, or "folder" for every folder data set. rows: (method, variant) pairs. codes: as in
+    a record, such as "itq, 64 bits". metric_engine: records of an older one are of other numbers.
     """
 
     dataset: str | None = None
@@ -26,6 +29,8 @@ class Selection:
     splits: tuple[str, ...] | None = None
     methods: tuple[str, ...] | None = None
     backbone: str | None = None
+    codes: str | None = None
+    metric_engine: str | None = None
     rows: frozenset[tuple[str, str]] | None = None
     seeds: tuple[int, ...] | None = None
 
@@ -45,6 +50,8 @@ class Selection:
             protocol=suite.protocol or DATASETS.get(suite.dataset).card.protocols[0],
             splits=None if suite.splits == "all" else suite.splits,
             backbone=suite.backbone,
+            codes=str(Codes(suite.codes, suite.bits)),
+            metric_engine=ENGINE_VERSION,
             rows=frozenset(rows | {(variant.method, variant.name) for variant in suite.variants}),
             seeds=suite.seeds,
         )
@@ -56,6 +63,8 @@ class Selection:
             (self.protocol and (self.protocol,), protocol.protocol),
             (self.splits, protocol.split),
             (self.methods, record.method),
+            (self.codes and (self.codes,), protocol.codes),
+            (self.metric_engine and (self.metric_engine,), protocol.metric_engine),
             (self.backbone and (self.backbone,), record.backbone),
             (self.rows, (record.method, record.variant)),
             (self.seeds, record.seed),

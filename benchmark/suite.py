@@ -8,8 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
+from benchmark.codes.term import CodeKind
 from benchmark.errors import BenchmarkError
 
 SUITES_DIR = Path(__file__).parent / "suites"
@@ -31,7 +40,8 @@ class Suite(BaseModel):
     methods: ids, or "all" for every registered method. splits: ids, or "all" for every split of the data set.
     seeds: a method without randomness runs the first only. config: "tuned" (the committed configuration of
     the split, else the defaults), "default", "paper", "smoke", or the path of a configuration file.
-    width: embedding width of the methods that are free to choose it.
+    width: embedding width of the methods that are free to choose it. codes: what embeddings become before
+    they are compared; ITQ is random, so that every method runs every seed. bits: length of an ITQ code.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,8 +58,18 @@ class Suite(BaseModel):
     feature_norm: Literal["centred", "raw"] = "centred"
     pairs: Literal["class", "instance"] = "class"
     width: int = Field(default=64, ge=1)
+    codes: CodeKind = CodeKind.REAL
+    bits: int = Field(default=64, ge=1)
     config: str = "tuned"
     reference: str = "centred"
+
+    @field_validator("bits")
+    @classmethod
+    def _are_of_itq(cls, bits: int, info: ValidationInfo) -> int:
+        codes = info.data.get("codes", CodeKind.ITQ)  # lacking where it is refused itself
+        if not codes.is_itq:
+            raise ValueError(f'only ITQ has a number of bits, and codes = "{codes}"')
+        return bits
 
 
 @dataclass(frozen=True)

@@ -12,21 +12,23 @@ from metrics.definitions import DEFAULT, FAMILIES, Family, Metric, parse
 
 if TYPE_CHECKING:
     from metrics.evaluation import Evaluation, evaluate
-    from metrics.intervals import bootstrap_means, fold_mean_draws, percentile_interval
+    from metrics.intervals import BootstrapMeans, bootstrap_means, confidence_interval, fold_mean_draws
     from metrics.random_ranking import chance, chance_pr_curve
-    from metrics.top import top_ranking
+    from metrics.top import TopRanking, top_ranking
 
 # Raised when a stored number could come out differently today.
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 
 _HOMES = {
     "Evaluation": "evaluation",
     "evaluate": "evaluation",
+    "BootstrapMeans": "intervals",
     "bootstrap_means": "intervals",
+    "confidence_interval": "intervals",
     "fold_mean_draws": "intervals",
-    "percentile_interval": "intervals",
     "chance": "random_ranking",
     "chance_pr_curve": "random_ranking",
+    "TopRanking": "top",
     "top_ranking": "top",
 }
 
@@ -34,16 +36,18 @@ __all__ = [
     "DEFAULT",
     "ENGINE_VERSION",
     "FAMILIES",
+    "BootstrapMeans",
     "Evaluation",
     "Family",
     "Metric",
+    "TopRanking",
     "bootstrap_means",
     "chance",
     "chance_pr_curve",
+    "confidence_interval",
     "evaluate",
     "fold_mean_draws",
     "parse",
-    "percentile_interval",
     "top_ranking",
 ]
 

@@ -12,13 +12,22 @@ from typing import Literal
 
 Relevance = Literal["class", "instance"]
 
+TIE_RULES: dict[str, str] = {
+    "expected": "the mean over all orders of the items of equal score",
+    "grouped": "items of equal score pass a threshold together, as in scikit-learn",
+    "stable": "items of equal score stay in one seeded order of the gallery",
+    "optimistic": "the best order of the items of equal score",
+    "pessimistic": "the worst order of the items of equal score",
+}
+
 
 @dataclass(frozen=True)
 class Family:
     """One metric with its cut-off left open: `p@k` stands for `p@1`, `p@2` and so on.
 
     Formulas speak of one query: N ranked items, R of them positive at ranks r_1 < ... < r_R, h_k positives
-    among the first k. `relevance` says what makes an item a positive: the query's class, or its instance.
+    among the first k. relevance: what makes an item a positive, the query's class or its instance. is_drawn:
+    the mean over the orders of a tie has no closed form and is taken over seeded orders.
     """
 
     pattern: str
@@ -28,6 +37,7 @@ class Family:
     used_by: str
     relevance: Relevance = "class"
     is_curve: bool = False
+    is_drawn: bool = False
     range: tuple[float, float] = (0.0, 1.0)
 
     @property
@@ -52,9 +62,15 @@ class Metric:
     family: Family
     k: int | None
 
+    @property
+    def ranks_needed(self) -> int | None:
+        """How many ranks the id looks at; None for all that there are, or as many as there are positives."""
+        return None if self.k is None else self.k + (self.family.pattern == "p@k/item")
+
 
 _MANNING = "Manning, Raghavan and Schütze, Introduction to Information Retrieval (2008), chapter 8"
 _TREC = "trec_eval (NIST)"
+_VOC = "Everingham et al., The PASCAL Visual Object Classes Challenge (IJCV 2010)"
 
 FAMILIES: dict[str, Family] = {
     family.pattern: family
@@ -64,7 +80,15 @@ FAMILIES: dict[str, Family] = {
             "Mean average precision over the whole ranking",
             "(1/R) sum_i i/r_i",
             _MANNING,
-            "SEM-PCYC, IIAE, doodle2search",
+            "SEM-PCYC, PCMSN, doodle2search, ZSIH, IIAE, UCDR",
+        ),
+        Family(
+            "map@all/voc",
+            "Mean average precision over the whole ranking, precision interpolated",
+            "(1/R) sum_i max_{j>=i} j/r_j",
+            f"{_VOC}; code published with SAKE",
+            "SAKE, DSN, TCN, MATHM, ZSE-SBIR, ACNet",
+            is_drawn=True,
         ),
         Family(
             "map@k/r",
@@ -87,13 +111,34 @@ FAMILIES: dict[str, Family] = {
             "the bound that lets a perfect ranking reach 1 at every k",
             "-",
         ),
-        Family("p@k", "Precision of the first k", "h_k / k", _MANNING, "most papers"),
+        Family(
+            "map@k/hits",
+            "Average precision of the first k, divided by the positives found there",
+            "(1/h_k) sum_{r_i<=k} i/r_i, 0 where h_k = 0",
+            "scikit-learn's average_precision_score on the first k, in code published with SEM-PCYC",
+            "SEM-PCYC, UCDR, TCN, ICFRR, ClipPrompt, torchmetrics",
+        ),
+        Family(
+            "map@k/voc",
+            "Average precision of the first k, precision interpolated, divided by the positives that fit in",
+            "(1/min(k,R)) sum_{r_i<=k} max_{j>=i, r_j<=k} j/r_j",
+            f"{_VOC}; code published with SAKE",
+            "SAKE, DSN, MATHM, ZSE-SBIR, ACNet",
+            is_drawn=True,
+        ),
+        Family(
+            "p@k",
+            "Precision of the first k",
+            "h_k / k",
+            _MANNING,
+            "most papers, SEM-PCYC and SAKE among them",
+        ),
         Family(
             "p@k/capped",
             "Precision of the first min(k, R)",
             "h_m / m with m = min(k,R)",
             "code published with ZSE-SBIR (Lin et al., CVPR 2023)",
-            "ZSE-SBIR",
+            "ZSE-SBIR, MA-ZS-SBIR",
         ),
         Family(
             "p@k/min_k_r",
@@ -102,9 +147,30 @@ FAMILIES: dict[str, Family] = {
             "code published with doodle2search (Dey et al., CVPR 2019)",
             "doodle2search",
         ),
+        Family(
+            "p@k/item",
+            "The item at rank k + 1 is a positive",
+            "1 if some r_i = k + 1, else 0 (needs N > k)",
+            "code published with TCN (0-based index k of the ranking)",
+            "TCN",
+        ),
         Family("recall@k/r", "Share of all positives among the first k", "h_k / R", _MANNING, "retrieval"),
         Family(
             "r_precision", "Precision of the first R", "h_R / R", f"{_MANNING}; {_TREC}, Rprec", "retrieval"
+        ),
+        Family(
+            "map@r",
+            "Average precision of the first R",
+            "(1/R) sum_{r_i<=R} i/r_i",
+            "Musgrave, Belongie and Lim, A Metric Learning Reality Check (ECCV 2020)",
+            "metric learning",
+        ),
+        Family(
+            "ndcg@k",
+            "Normalised discounted cumulative gain of the first k",
+            "sum_{r_i<=k} 1/log2(1+r_i) / sum_{i<=min(k,R)} 1/log2(1+i)",
+            "Järvelin and Kekäläinen, Cumulated Gain-Based Evaluation of IR Techniques (TOIS 2002)",
+            "retrieval",
         ),
         Family(
             "hit@k",

@@ -8,32 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from metrics.definitions import DEFAULT, Metric, Relevance, parse
-from metrics.functions import compute
-from metrics.inputs import (
-    Columns,
-    IntArray,
-    as_names,
-    as_values,
-    check_comparable,
-    excluded_columns,
-    matching_columns,
-    positions_by_value,
-    remove_excluded,
-)
-from metrics.pr_curve import N_POINTS, precision_at_recalls
-from metrics.ranking import (
-    FloatArray,
-    break_ties,
-    mixed_across,
-    nearly_tied_across,
-    rank_positives,
-    seeded_shuffle,
-)
-from metrics.scores import Distance, score_blocks
-
-TIE_RULES = ("expected", "stable")
-NEAR = 1e-6  # scores this close may change places between devices and block sizes
+from metrics.costs import Distance, cost_blocks, count_items
+from metrics.definitions import DEFAULT, TIE_RULES, Metric, Relevance, parse
+from metrics.functions import GROUPED
+from metrics.inputs import FloatArray, IntArray, as_names, as_values, check_comparable, positions_by_value
+from metrics.matches import Exclusions, Matches, exclusions, matches
+from metrics.measure import Task, empty_values, measuring
+from metrics.ranking import seeded_shuffle
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +79,16 @@ def evaluate(
     query_emb (Q, d), gallery_emb (N, d): arrays or tensors; labels (Q,) and (N,): numbers or text.
     metrics: complete ids. Of the default set, ids that cannot be computed are dropped and reported; asked
     for by name they are an error. distance: euclidean, cosine, dot, hamming (codes of -1 and 1, or 0 and 1),
-    or a callable (query_block, gallery) -> (B, N) scores, larger is better. ties: `expected`, the mean over
-    all orders of each tie (curves: a tie is one threshold), or `stable`, one order of the gallery drawn from
-    `seed`. exclude_self: before ranking, remove every pair with equal id or equal content group.
+    or a callable (query_block, gallery) -> (B, N) scores, larger is better; its blocks hold rows of
+    `query_emb` in an order of our own.
+    ties: `expected`, the mean over all orders of each tie; `grouped`, a tie is one threshold, for the ids
+    that have such a reading; `stable`, one order of the gallery drawn from `seed`; `optimistic` and
+    `pessimistic`, the bounds. Curves read a tie as one threshold where the rule puts it in no order.
+    exclude_self: before ranking, remove every pair with equal id or equal content group.
     *_ids, *_groups, *_instances: one entry an item; None, "" or -1 where an item has none.
-    Memory: some arrays of (block, N) scores; nothing of (Q, N). Values are float64 and, on given scores, the
-    same for every block size.
+    device: where scores are computed and ranked, such as "cuda"; on the CPU as many threads as torch has.
+    Memory: one array of (block, N) scores and parts of it; nothing of (Q, N), which no device hands over
+    either. Values are float64 and, on given scores, the same for every block size.
     Raises ValueError for anything that does not fit, with what was seen and what is allowed.
 
     >>> photos, photo_labels = [[0.1], [0.8], [0.9]], ["a", "b", "a"]
@@ -113,43 +98,27 @@ def evaluate(
     """
     if ties not in TIE_RULES:
         raise ValueError(f"No tie rule named {ties!r}. Known: {', '.join(TIE_RULES)}.")
-    blocks = score_blocks(query_emb, gallery_emb, distance=distance, block=block, device=device)
-    n_queries, n_gallery = len(query_emb), len(gallery_emb)
+    n_queries, n_gallery = count_items(query_emb, gallery_emb, distance, block)
     labels = as_values("query_labels", query_labels, n_queries, "query_emb")
     among = as_values("gallery_labels", gallery_labels, n_gallery, "gallery_emb")
-    columns = _positives(labels, among, query_instances, gallery_instances)
+    relevant = _relevant(labels, among, query_instances, gallery_instances)
     named = {"ids": (query_ids, gallery_ids), "groups": (query_groups, gallery_groups)}
-    excluded = excluded_columns(n_queries, n_gallery, named, exclude_self=exclude_self)
-    n_ranked = np.full(n_queries, n_gallery)
-    if excluded is not None:
-        n_ranked -= np.array([removed.size for removed in excluded])
-    wanted, dropped = _choose(metrics, int(n_ranked.min()), has_instances="instance" in columns)
+    excluded = exclusions(n_queries, n_gallery, named, exclude_self=exclude_self)
+    n_ranked, n_positives = _after_exclusions(relevant, excluded, n_queries, n_gallery)
+    wanted, dropped = _choose(metrics, int(n_ranked.min()), ties, has_instances="instance" in relevant)
 
-    per_query = {metric.id: np.full(n_queries, np.nan) for metric in wanted}
-    pr_per_query = np.full((n_queries, N_POINTS), np.nan)
-    n_positives = {relevance: np.zeros(n_queries, dtype=np.int64) for relevance in columns}
-    mixed = {metric.k: np.zeros(n_queries, dtype=bool) for metric in wanted if metric.k is not None}
-    near = np.zeros(n_queries, dtype=bool)
+    # Queries with equally many positives are measured together, those of one class above all.
+    of_class = relevant["class"]
+    order = np.lexsort((of_class.group, n_positives["class"], of_class.counts))
+    blocks = cost_blocks(query_emb, gallery_emb, distance=distance, device=device, order=order, block=block)
     shuffle = seeded_shuffle(n_gallery, seed)
-    for rows, scores in blocks:
-        if excluded is not None:
-            remove_excluded(scores, excluded[rows])
-        ascending = np.sort(scores, axis=1)
-        for relevance, relevant in columns.items():
-            measured = [metric for metric in wanted if metric.family.relevance == relevance]
-            ranked = rank_positives(scores, ascending, relevant[rows])
-            queries = rows.start + ranked.rows
-            n_positives[relevance][queries] = ranked.n_relevant
-            for k in {metric.k for metric in measured if metric.k is not None}:
-                mixed[k][queries] |= mixed_across(ranked, k)
-                near[queries] |= nearly_tied_across(ranked, ascending, k, NEAR)
-            if ties == "stable":
-                ranked = break_ties(ranked, scores, relevant[rows], shuffle)
-            for metric in measured:
-                per_query[metric.id][queries] = compute(metric, ranked)
-            if relevance == "class":
-                pr_per_query[queries] = precision_at_recalls(ranked)
+    task = Task(wanted, ties, seed, relevant, n_positives, excluded, shuffle, is_named=not callable(distance))
+    values = empty_values(wanted, n_queries)
+    with measuring(task, values) as measurer:
+        for costs in blocks:
+            measurer.measure(costs)
 
+    per_query = values.per_query
     members = positions_by_value(labels)
     per_class = {id_: _class_means(values, members) for id_, values in per_query.items()}
     return Evaluation(
@@ -157,10 +126,10 @@ def evaluate(
         class_balanced={id_: _mean(np.array(list(means.values()))) for id_, means in per_class.items()},
         per_query=per_query,
         per_class=per_class,
-        pr_curve=np.array([_mean(precisions) for precisions in pr_per_query.T]),
-        pr_per_query=pr_per_query,
-        ties={k: float(across.mean()) for k, across in sorted(mixed.items())},
-        n_near_ties=int(near.sum()),
+        pr_curve=np.array([_mean(precisions) for precisions in values.pr.T]),
+        pr_per_query=values.pr,
+        ties={k: float(across.mean()) for k, across in sorted(values.mixed.items())},
+        n_near_ties=int(values.near.sum()),
         n_relevant=n_positives["class"],
         n_ranked=n_ranked,
         n_instances=n_positives.get("instance"),
@@ -169,28 +138,49 @@ def evaluate(
     )
 
 
-def _positives(
+def _relevant(
     query_labels: list[Hashable], gallery_labels: list[Hashable], query_instances: Any, gallery_instances: Any
-) -> dict[Relevance, Columns]:
+) -> dict[Relevance, Matches]:
     """For each sense of relevance that the caller gave, every query's positives."""
     check_comparable(query_labels, gallery_labels)
-    columns: dict[Relevance, Columns] = {"class": matching_columns(query_labels, gallery_labels)}
+    relevant: dict[Relevance, Matches] = {"class": matches(query_labels, gallery_labels)}
     if (query_instances is None) != (gallery_instances is None):
         raise ValueError("query_instances and gallery_instances go together: give both or neither.")
     if query_instances is not None:
-        columns["instance"] = matching_columns(
+        relevant["instance"] = matches(
             as_names("query_instances", query_instances, len(query_labels), "query_emb"),
             as_names("gallery_instances", gallery_instances, len(gallery_labels), "gallery_emb"),
         )
-    return columns
+    return relevant
 
 
-def _choose(ids: Sequence[str], n_ranked: int, *, has_instances: bool) -> tuple[list[Metric], dict[str, str]]:
+def _after_exclusions(
+    relevant: Mapping[Relevance, Matches], excluded: Exclusions | None, n_queries: int, n_gallery: int
+) -> tuple[IntArray, dict[Relevance, IntArray]]:
+    """(Q,) items ranked, and (Q,) positives among them for each sense of relevance."""
+    if excluded is None:
+        return np.full(n_queries, n_gallery), {kind: found.counts for kind, found in relevant.items()}
+    rows, columns = excluded.pairs(np.arange(n_queries), n_gallery)
+
+    def without(counts: IntArray, is_counted: Any) -> IntArray:
+        return counts - np.bincount(rows[is_counted], minlength=n_queries)
+
+    n_ranked = without(np.full(n_queries, n_gallery), np.ones(rows.size, dtype=bool))
+    return n_ranked, {
+        kind: without(found.counts, found.group[rows] == found.gallery_group[columns])
+        for kind, found in relevant.items()
+    }
+
+
+def _choose(
+    ids: Sequence[str], n_ranked: int, ties: str, *, has_instances: bool
+) -> tuple[tuple[Metric, ...], dict[str, str]]:
     """The metrics to compute, and which of the default ones cannot be and why.
 
     Raises ValueError where an id asked for by name cannot be computed.
     """
-    wanted, dropped = [], {}
+    wanted: list[Metric] = []
+    dropped: dict[str, str] = {}
     if isinstance(ids, str):
         raise ValueError(f"metrics must be a list of ids, got the text {ids!r}: write [{ids!r}].")
     for metric in map(parse, dict.fromkeys(ids)):
@@ -199,8 +189,14 @@ def _choose(ids: Sequence[str], n_ranked: int, *, has_instances: bool) -> tuple[
                 f"{metric.id!r} is a curve, not a number; every Evaluation has it as `pr_curve`."
             )
         obstacle = ""
-        if metric.k is not None and metric.k > n_ranked:
-            obstacle = f"it looks at {metric.k} ranks, but a query has only {n_ranked} items to rank"
+        if metric.ranks_needed is not None and metric.ranks_needed > n_ranked:
+            obstacle = (
+                f"it looks at {metric.ranks_needed} ranks, but a query has only {n_ranked} items to rank"
+            )
+        elif ties == "grouped" and metric.family.pattern not in GROUPED:
+            obstacle = (
+                f"under ties='grouped' a tie is one threshold, which only {', '.join(GROUPED)} can read"
+            )
         elif metric.family.relevance == "instance" and not has_instances:
             obstacle = "it needs query_instances and gallery_instances"
         if not obstacle:
@@ -209,7 +205,7 @@ def _choose(ids: Sequence[str], n_ranked: int, *, has_instances: bool) -> tuple[
             dropped[metric.id] = obstacle
         else:
             raise ValueError(f"Metric {metric.id!r} cannot be computed: {obstacle}.")
-    return wanted, dropped
+    return tuple(wanted), dropped
 
 
 def _mean(values: FloatArray) -> float:

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
-Columns = list[IntArray]
-
-_NOTHING: IntArray = np.empty(0, dtype=np.int64)
+FloatArray = NDArray[np.float64]
 
 
 def as_array(values: Any) -> NDArray[Any]:
@@ -71,47 +69,3 @@ def positions_by_value(values: Sequence[Hashable]) -> dict[Hashable, IntArray]:
     for position, value in enumerate(values):
         positions.setdefault(value, []).append(position)
     return {value: np.array(found, dtype=np.int64) for value, found in positions.items()}
-
-
-def matching_columns(query_values: Sequence[Hashable], gallery_values: Sequence[Hashable]) -> Columns:
-    """For each query, the gallery positions that hold the same value; None matches nothing."""
-    positions = positions_by_value(gallery_values)
-    positions.pop(None, None)
-    return [positions.get(value, _NOTHING) for value in query_values]
-
-
-def excluded_columns(
-    n_queries: int, n_gallery: int, named: dict[str, tuple[Any, Any]], *, exclude_self: bool
-) -> Columns | None:
-    """For each query, the gallery positions removed before ranking, or None where nothing is removed.
-
-    named: kind ("ids", "groups") -> what the caller gave for queries and for the gallery. A pair is removed
-    when any kind agrees. Raises ValueError when only one side is given, or none although asked for.
-    """
-    found: list[Columns] = []
-    for kind, (query_side, gallery_side) in named.items():
-        if (query_side is None) != (gallery_side is None):
-            raise ValueError(f"query_{kind} and gallery_{kind} go together: give both or neither.")
-        if query_side is not None and exclude_self:
-            found.append(
-                matching_columns(
-                    as_names(f"query_{kind}", query_side, n_queries, "query_emb"),
-                    as_names(f"gallery_{kind}", gallery_side, n_gallery, "gallery_emb"),
-                )
-            )
-    if not exclude_self:
-        return None
-    if not found:
-        raise ValueError(
-            "exclude_self=True needs query_ids and gallery_ids, or query_groups and gallery_groups, "
-            "to know which pairs are the same item."
-        )
-    if len(found) == 1:
-        return found[0]
-    return [np.union1d(by_id, by_group) for by_id, by_group in zip(*found, strict=True)]
-
-
-def remove_excluded(scores: NDArray[Any], excluded: Columns) -> None:
-    """Put the excluded items of each row behind every other, in place: scores are finite, -inf is not."""
-    for row, columns in zip(scores, excluded, strict=True):
-        row[columns] = -np.inf

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from metrics.definitions import parse
+from metrics.definitions import Metric, parse
 from metrics.functions import compute
-from metrics.inputs import IntArray, as_array
-from metrics.pr_curve import N_POINTS, precision_at_recalls
-from metrics.ranking import FloatArray, one_tie
+from metrics.inputs import FloatArray, IntArray, as_array
+from metrics.interpolated_precision import N_ORDERS
+from metrics.pr_curve import N_POINTS
+from metrics.ranking import RankedPositives, one_tie
+
+_N_PLACES = 1 << 20  # drawn where there is no closed form: enough for three digits
 
 
 def chance(n_gallery: Any, n_relevant: Any, metric_id: str, n_instances: Any = None) -> float:
@@ -19,7 +23,8 @@ def chance(n_gallery: Any, n_relevant: Any, metric_id: str, n_instances: Any = N
     n_gallery: items ranked, one number or one a query. n_relevant: positives of each query, (Q,) or one
     number (one a class gives the class-balanced value). n_instances: for `acc@k`, items of each query's
     instance. Queries without positives are left out; nan where none is left. Chance is not R/N for every id:
-    the average precision of a random order lies above it.
+    the average precision of a random order lies above it. The `voc` ids have no closed form: they are the
+    mean over seeded orders.
     Raises ValueError for an unknown id, k > N, or counts that cannot be.
 
     >>> round(chance(365, 27, "map@all"), 3), round(chance(365, 27, "p@10"), 3)
@@ -35,11 +40,15 @@ def chance(n_gallery: Any, n_relevant: Any, metric_id: str, n_instances: Any = N
     n_ranked, n_positive, weights = _distinct_counts(n_gallery, n_relevant)
     if n_ranked.size == 0:
         return float("nan")
-    if metric.k is not None and metric.k > n_ranked.min():
+    if metric.ranks_needed is not None and metric.ranks_needed > n_ranked.min():
         raise ValueError(
-            f"{metric_id!r} looks at {metric.k} ranks, but only {n_ranked.min()} items are ranked."
+            f"{metric_id!r} looks at {metric.ranks_needed} ranks, but only {n_ranked.min()} items are ranked."
         )
-    return float(np.average(compute(metric, one_tie(n_ranked, n_positive)), weights=weights))
+    values = [
+        float(_expectation(metric, one_tie(n_ranked[i : i + 1], int(n_positive[i])), int(n_ranked[i])))
+        for i in range(n_ranked.size)
+    ]
+    return float(np.average(values, weights=weights))
 
 
 def chance_pr_curve(n_gallery: Any, n_relevant: Any) -> FloatArray:
@@ -51,10 +60,15 @@ def chance_pr_curve(n_gallery: Any, n_relevant: Any) -> FloatArray:
     n_ranked, n_positive, weights = _distinct_counts(n_gallery, n_relevant)
     if n_ranked.size == 0:
         return np.full(N_POINTS, np.nan)
-    curve: FloatArray = np.average(
-        precision_at_recalls(one_tie(n_ranked, n_positive)), axis=0, weights=weights
-    )
+    curve: FloatArray = np.average(n_positive / n_ranked, weights=weights) * np.ones(N_POINTS)
     return curve
+
+
+def _expectation(metric: Metric, ranked: RankedPositives, n_ranked: int) -> float:
+    if not metric.family.is_drawn:
+        return float(compute(metric, ranked)[0])
+    n_repeats = max(1, _N_PLACES // (N_ORDERS * n_ranked))
+    return float(np.mean([compute(metric, replace(ranked, seed=seed))[0] for seed in range(n_repeats)]))
 
 
 def _distinct_counts(n_gallery: Any, n_relevant: Any) -> tuple[IntArray, IntArray, IntArray]:

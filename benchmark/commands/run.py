@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.codes.term import CodeKind
 from benchmark.commands import options
 from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, Device, Plugins, ResultsDir, Threads
 from benchmark.errors import BenchmarkError
@@ -55,6 +56,13 @@ def run(
             rich_help_panel=GRID,
         ),
     ] = None,
+    codes: Annotated[
+        CodeKind | None,
+        typer.Option(help="What embeddings become before they are compared.", rich_help_panel=GRID),
+    ] = None,
+    bits: Annotated[
+        int | None, typer.Option(min=1, help="Length of an ITQ code. Default: 64.", rich_help_panel=GRID)
+    ] = None,
     plugin: Plugins = None,
     rerun: Annotated[Rerun, typer.Option(help="Which finished runs to execute again.")] = Rerun.MISSING,
     limit: Annotated[
@@ -82,6 +90,8 @@ def run(
 
     run_benchmark.py run --dataset folder --data-root DIR --methods frozen,centred,zscmr
 
+    run_benchmark.py run --methods centred,zscmr --codes itq --bits 32
+
     run_benchmark.py run --plugin my_method.py --methods centred,my_method
     """
     device = options.set_up(device, threads, plugin)
@@ -101,6 +111,8 @@ def run(
         seeds=_numbers(seeds),
         backbone=backbone,
         config=config,
+        codes=codes,
+        bits=bits,
     )
     where = options.make_where(
         cache_dir=cache_dir,
@@ -130,7 +142,13 @@ def _changed(suite: Suite, **flags: Any) -> Suite:
         changes = {"splits": "all", "protocol": None, **changes}
     if "methods" in changes:
         changes["variants"] = ()
-    return suite.model_copy(update=changes)
+    changed = suite.model_copy(update=changes)
+    if "bits" in changes and not changed.codes.is_itq:
+        raise BenchmarkError(
+            f"--bits {changed.bits}: only ITQ has a number of bits, and codes are '{changed.codes}'. "
+            "Add --codes itq."
+        )
+    return changed
 
 
 def _numbers(text: str | None) -> tuple[int, ...] | None:

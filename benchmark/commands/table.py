@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.commands import options
+from benchmark.commands.chosen_runs import (
+    Backbone,
+    Codes,
+    Dataset,
+    Methods,
+    Protocol,
+    Reference,
+    Splits,
+    Suite,
+    choose_runs,
+)
 from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, ResultsDir
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmark.records import StoredRun
     from benchmark.reporting.comparison import Comparison
     from datasets.base import DatasetIndex
-
-Suite = Annotated[str | None, typer.Option("--suite", help="Rows, splits and seeds of a suite.")]
-Dataset = Annotated[str | None, typer.Option("--dataset", help="Data set id, as in the records.")]
-Splits = Annotated[str | None, typer.Option("--splits", help="Split ids, comma-separated.")]
-Methods = Annotated[str | None, typer.Option("--methods", help="Method ids, comma-separated.")]
-Protocol = Annotated[str | None, typer.Option("--protocol", help="Protocol of the data set.")]
-Reference = Annotated[
-    str | None,
-    typer.Option("--reference", help="Row that differences are taken to. Default: that of the suite."),
-]
-Backbone = Annotated[str | None, typer.Option("--backbone", help="Backbone id.")]
 
 
 class Format(StrEnum):
@@ -54,6 +56,13 @@ def table(
     methods: Methods = None,
     protocol: Protocol = None,
     backbone: Backbone = None,
+    codes: Codes = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics", help="Metric ids, comma-separated: measured ones, or from the stored rankings."
+        ),
+    ] = None,
     format: Annotated[Format, typer.Option("--format", help="Written to stdout.")] = Format.TERMINAL,
     reference: Reference = None,
     results_dir: ResultsDir = RESULTS_DIR,
@@ -67,21 +76,25 @@ def table(
 
     run_benchmark.py table --suite default
 
+    run_benchmark.py table --metrics map@100/min_k_r,p@50
+
     run_benchmark.py table --dataset folder_doodle101 --format latex > table.tex
     """
     from benchmark.commands.report import print_comparison
     from benchmark.reporting import tables
     from benchmark.reporting.comparison import by_dataset, compare
 
-    runs, of_suite = _select(results_dir, suite, dataset, splits, methods, protocol, backbone)
+    runs, of_suite = choose_runs(results_dir, suite, dataset, splits, methods, protocol, backbone, codes)
     tables_of = by_dataset(runs)
     if len(tables_of) > 1 and format in (Format.CSV, Format.JSON):
         raise BenchmarkError(
             f"--format {format} holds one table, and there are runs of {', '.join(tables_of)}. "
             "Choose one with --dataset."
         )
+    wanted = options.words(metrics)
     for of_dataset in tables_of.values():
-        comparison = compare(of_dataset, reference=reference or of_suite)
+        measured = of_dataset if wanted is None else _with_metrics(of_dataset, wanted)
+        comparison = compare(measured, reference=reference or of_suite, metric_ids=wanted)
         _require_row(comparison, reference)
         if format is Format.TERMINAL:
             print_comparison(comparison)
@@ -97,6 +110,7 @@ def plot(
     methods: Methods = None,
     protocol: Protocol = None,
     backbone: Backbone = None,
+    codes: Codes = None,
     metric: Annotated[str, typer.Option(help="For bars: the metric.")] = "map@all",
     reference: Reference = None,
     data_root: DataRoot = None,
@@ -113,7 +127,7 @@ def plot(
     from benchmark.reporting.plots import bars, pr_curves, save_figure
     from benchmark.reporting.retrieval_plot import best_run, retrieval
 
-    runs, of_suite = _select(results_dir, suite, dataset, splits, methods, protocol, backbone)
+    runs, of_suite = choose_runs(results_dir, suite, dataset, splits, methods, protocol, backbone, codes)
     for name, of_dataset in by_dataset(runs).items():
         comparison = compare(of_dataset, reference=reference or of_suite)
         _require_row(comparison, reference)
@@ -128,61 +142,23 @@ def plot(
                 parts.append(metric.replace("@", "").replace("/", "-"))
         else:
             run = best_run(of_dataset, comparison)
-            figure = retrieval(run, _index_of(run, data_root, cache_dir))
+            figure = retrieval(run, index_of(run, data_root, cache_dir))
             parts += [run.record.method, run.record.protocol.split]
         for path in save_figure(figure, results_dir / "figures" / "-".join(parts)):
             typer.echo(path)
 
 
-def _select(
-    results_dir: Path,
-    suite: str | None,
-    dataset: str | None,
-    splits: str | None,
-    methods: str | None,
-    protocol: str | None,
-    backbone: str | None,
-) -> tuple[tuple[StoredRun, ...], str]:
-    """Return the runs that the flags choose, the default suite's without any, and the suite's reference."""
-    from dataclasses import replace
+def _with_metrics(runs: Sequence[StoredRun], metric_ids: Sequence[str]) -> list[StoredRun]:
+    """Return the runs, those that a table shows with these metrics: older ones may lack the rankings."""
+    from benchmark.reporting.joining import newest
+    from benchmark.rescore import with_metrics
 
-    from benchmark.records import stored_runs
-    from benchmark.selection import Selection
-    from benchmark.suite import load_suite
-
-    console = options.progress_console()
-
-    def warn(text: str) -> None:
-        console.print(text, style="yellow", markup=False, soft_wrap=True)
-
-    runs = tuple(stored_runs(results_dir / "runs", warn=warn))
-    flags: dict[str, Any] = {
-        "dataset": dataset,
-        "splits": options.words(splits),
-        "methods": options.words(methods),
-        "protocol": protocol,
-        "backbone": backbone,
-    }
-    given = {name: value for name, value in flags.items() if value is not None}
-    stored = {
-        "methods": {run.record.method for run in runs},
-        "splits": {run.record.protocol.split for run in runs},
-    }
-    for name, known in stored.items():
-        unknown = [value for value in given.get(name, ()) if value not in known]
-        if unknown and known:
-            raise BenchmarkError(
-                f"--{name} {', '.join(unknown)}: no stored run has it. There are {', '.join(sorted(known))}."
-            )
-    chosen = None
-    if suite is not None or not given:
-        chosen = load_suite(suite or "default")
-    selection = Selection() if chosen is None else Selection.of_suite(chosen, runs)
-    found = replace(selection, **given).of(runs)
-    gaps = selection.missing(found) if chosen is not None and not given else []
-    if gaps:
-        warn(f"Suite '{chosen.name if chosen else ''}' is not complete here. Not run yet: {'; '.join(gaps)}.")
-    return found, chosen.reference if chosen else "centred"
+    chosen, _ = newest([run for run in runs if run.record.status != "partial"])
+    shown = {run.folder for of_row in chosen.values() for seeds in of_row.values() for run in seeds}
+    return [
+        with_metrics(run, metric_ids) if run.folder in shown and run.record.status == "complete" else run
+        for run in runs
+    ]
 
 
 def _require_row(comparison: Comparison, reference: str | None) -> None:
@@ -191,7 +167,8 @@ def _require_row(comparison: Comparison, reference: str | None) -> None:
         raise BenchmarkError(f"--reference {reference}: no such row. There are {', '.join(names)}.")
 
 
-def _index_of(run: StoredRun, data_root: Path | None, cache_dir: Path | None) -> DatasetIndex:
+def index_of(run: StoredRun, data_root: Path | None, cache_dir: Path | None) -> DatasetIndex:
+    """Find the pictures of a run's data set. Raises BenchmarkError where they are not at hand."""
     from benchmark.registry import DATASETS
 
     dataset_id = run.record.protocol.dataset

@@ -105,9 +105,9 @@ def compare(
     reference: name of the row that differences are taken to; without such a row there are none. metric_ids:
     the metrics wanted, in this order; else all that the records hold, the default ones first.
 
-    Per-query values are averaged over seeds, then bootstrapped by class and query; folds are strata of equal
-    weight. Rows of one fold share the resamples, so differences are paired. A failed or skipped run leaves
-    its row without a value in that fold and without a mean. Partial runs stay out.
+    Per-query values are averaged over seeds; then classes are resampled, folds being strata of equal weight.
+    Differences are taken query by query. A failed or skipped run leaves its row without a value in that fold
+    and without a mean. Partial runs stay out.
 
     Raises BenchmarkError when runs were not measured under the same terms, when no run is complete, and for
     metrics that no run has.
@@ -125,7 +125,7 @@ def compare(
         )
     wanted = _metrics(complete, metric_ids)
     splits = sorted({run.record.protocol.split for run in whole}, key=_natural)
-    measured = [measure(split, _of_split(complete, split), wanted) for split in splits]
+    measured = [measure(split, _of_split(complete, split), wanted, reference) for split in splits]
     rows = [_row(name, chosen[name], complete[name], splits, measured, reference, wanted) for name in chosen]
     folds = [_fold(split, values, whole, complete) for split, values in zip(splits, measured, strict=True)]
     first = min(whole, key=lambda run: _natural(run.record.protocol.split)).record

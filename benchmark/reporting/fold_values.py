@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
 from benchmark.records import PerQuery, StoredRun
-from metrics.intervals import bootstrap_means, fold_mean_draws, percentile_interval
+from metrics.intervals import BootstrapMeans, bootstrap_means, confidence_interval, fold_mean_draws
 
 Key = tuple[str, str]
 """Name of a row, id of a metric."""
@@ -49,24 +49,27 @@ class Cell(Interval):
 class FoldValues:
     """What the runs of one split measured.
 
-    by_seed, class_balanced: recorded means over queries and over classes. draws: (n_resamples,) bootstrap
-    means, resampled alike for all keys. chance: metric -> analytic value of a random order. query_names: the
-    query sketches.
+    by_seed, class_balanced: recorded means over queries and over classes. draws, difference_draws: resampled
+    means, and those of the difference to the reference where it has the metric. chance: metric -> analytic
+    value of a random order. query_names: the query sketches.
     """
 
     by_seed: Mapping[Key, Mapping[int, float]]
     class_balanced: Mapping[Key, float]
-    draws: Mapping[Key, NDArray[np.float64]]
+    draws: Mapping[Key, BootstrapMeans]
+    difference_draws: Mapping[Key, BootstrapMeans]
     chance: Mapping[str, float]
     query_names: frozenset[str]
 
 
-def measure(split: str, runs_of: Mapping[str, Sequence[StoredRun]], metric_ids: Sequence[str]) -> FoldValues:
-    """Read the complete runs of one split, by row name, and resample their per-query values.
+def measure(
+    split: str, runs_of: Mapping[str, Sequence[StoredRun]], metric_ids: Sequence[str], reference: str
+) -> FoldValues:
+    """Read the complete runs of one split, by row name, and resample their classes.
 
     Raises BenchmarkError when a file is missing, and when runs disagree on queries or on chance.
     """
-    stored = {name: [_per_query(run) for run in runs] for name, runs in runs_of.items()}
+    stored = {name: [run.per_query() for run in runs] for name, runs in runs_of.items()}
     _check_same_queries(split, stored)
     by_seed, class_balanced, values = {}, {}, {}
     for name, runs in runs_of.items():
@@ -77,51 +80,56 @@ def measure(split: str, runs_of: Mapping[str, Sequence[StoredRun]], metric_ids: 
             by_seed[name, metric] = {key: score.value for key, score in scores.items()}
             class_balanced[name, metric] = statistics.fmean(s.class_balanced for s in scores.values())
             values[name, metric] = np.mean([_values(arrays, metric) for arrays in stored[name]], axis=0)
-    draws: dict[Key, NDArray[np.float64]] = {}
+    differences = {
+        (name, metric): own - values[reference, metric]
+        for (name, metric), own in values.items()
+        if name != reference and (reference, metric) in values
+    }
+    draws, difference_draws = {}, {}
     arrays = next((per_query[0] for per_query in stored.values()), None)
-    if arrays is not None and values:
-        # One call for all rows and metrics: they share the resamples, so their differences are paired. Splits
-        # are resampled independently of each other: the seed is the split's own.
+    if arrays is not None:
+        # The seed is the split's own: splits are resampled independently of each other.
         seed = next(iter(runs_of.values()))[0].record.protocol.interval_seed
-        together = bootstrap_means(np.stack(list(values.values())), arrays.labels, seed=seed)
-        draws = dict(zip(values, together, strict=True))
+        draws, difference_draws = (_resampled(rows, arrays, seed) for rows in (values, differences))
     names = frozenset[str]() if arrays is None else frozenset(arrays.names.tolist())
-    return FoldValues(by_seed, class_balanced, draws, _chance(split, runs_of, metric_ids), names)
+    chance = _chance(split, runs_of, metric_ids)
+    return FoldValues(by_seed, class_balanced, draws, difference_draws, chance, names)
 
 
 def mean_cell(folds: Sequence[FoldValues], name: str, metric: str, reference: str) -> Cell | None:
     """One row's mean over folds of equal weight; None when a fold lacks it."""
-    key, other = (name, metric), (reference, metric)
+    key = (name, metric)
     if any(key not in fold.draws for fold in folds):
         return None
     value, difference = _mean(folds, key), None
-    if name != reference and all(other in fold.draws for fold in folds):
-        paired = fold_mean_draws([fold.draws[key] - fold.draws[other] for fold in folds])
-        difference = Interval(value - _mean(folds, other), *percentile_interval(paired))
-    low, high = percentile_interval(fold_mean_draws([fold.draws[key] for fold in folds]))
+    if all(key in fold.difference_draws for fold in folds):
+        paired = [fold.difference_draws[key] for fold in folds]
+        difference = _interval(value - _mean(folds, (reference, metric)), paired)
     shared = set.intersection(*(set(fold.by_seed[key]) for fold in folds))
     return Cell(
-        value=value,
-        ci_low=low,
-        ci_high=high,
+        **vars(_interval(value, [fold.draws[key] for fold in folds])),
         by_seed={s: statistics.fmean(fold.by_seed[key][s] for fold in folds) for s in sorted(shared)},
         class_balanced=statistics.fmean(fold.class_balanced[key] for fold in folds),
         difference=difference,
     )
 
 
+def _resampled(
+    rows: Mapping[Key, NDArray[np.float64]], arrays: PerQuery, seed: int
+) -> dict[Key, BootstrapMeans]:
+    if not rows:
+        return {}
+    together = bootstrap_means(np.stack(list(rows.values())), arrays.labels, seed=seed)
+    return {key: together[row] for row, key in enumerate(rows)}
+
+
+def _interval(value: float, folds: Sequence[BootstrapMeans]) -> Interval:
+    low, high = confidence_interval(fold_mean_draws(folds))
+    return Interval(value, float(low), float(high))
+
+
 def _mean(folds: Sequence[FoldValues], key: Key) -> float:
     return statistics.fmean(statistics.fmean(fold.by_seed[key].values()) for fold in folds)
-
-
-def _per_query(run: StoredRun) -> PerQuery:
-    try:
-        return run.per_query()
-    except OSError as error:
-        raise BenchmarkError(
-            f"{run.folder}: per_query.npz cannot be read ({error.strerror or error}), so this run has no "
-            "intervals. Restore the file, remove the folder, or run again with --rerun all."
-        ) from error
 
 
 def _values(arrays: PerQuery, metric: str) -> NDArray[np.float64]:

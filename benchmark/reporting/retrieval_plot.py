@@ -26,6 +26,7 @@ _PIXELS = 160
 _RIGHT, _WRONG = PALETTE[0], PALETTE[1]
 _AP = "map@all"
 _NAME_CHARACTERS = 18
+_PER_LINE = 10
 
 
 def best_run(runs: Sequence[StoredRun], comparison: Comparison) -> StoredRun:
@@ -45,7 +46,7 @@ def retrieval(
     top: int = 10,
     seed: int = 0,
 ) -> Figure:
-    """Draw query sketches with their first `top` photos.
+    """Draw query sketches with their first `top` photos, one query a line.
 
     queries: positions in the run's query order. Left out, one random query of every class is drawn with
     `seed`, and n_queries of them are shown, evenly spaced from the best average precision to the worst.
@@ -53,57 +54,92 @@ def retrieval(
     Raises BenchmarkError for a run without rankings, for positions out of range, and for pictures that the
     data set does not hold or that cannot be read.
     """
-    status, name = run.record.status, row_name(run.record)
-    if status not in ("complete", "partial"):
-        raise BenchmarkError(
-            f"run {run.record.run_id} of '{name}' is {status} and has no rankings. Choose a complete run."
-        )
-    try:
-        per_query, rankings = run.per_query(), run.rankings()
-    except OSError as error:
-        raise BenchmarkError(
-            f"{run.folder}: per_query.npz or rankings.npz cannot be read ({error.strerror or error}). "
-            "Restore the files, or run again with --rerun all."
-        ) from error
-    ap = per_query.values[per_query.metric_ids.tolist().index(_AP)]
+    drawing = _Drawing(run, index)
     if queries is None:
-        shown = _spread(ap, per_query.labels, n_queries, seed)
-        choice = f"{len(shown)} of {len(np.unique(per_query.labels))} classes from best to worst AP, "
+        labels = drawing.per_query.labels
+        shown = _spread(drawing.ap, labels, n_queries, seed)
+        choice = f"{len(shown)} of {len(np.unique(labels))} classes from best to worst AP, "
         choice += f"one random sketch of each (seed {seed})"
     else:
-        shown = [_checked(query, len(ap), run) for query in queries]
+        shown = [_checked(query, len(drawing.ap), run) for query in queries]
         choice = "chosen queries " + ", ".join(map(str, shown))
-    top = min(top, rankings.top.shape[1])
-    sketch_of, photo_of = _rows_by_name(index.sketches), _rows_by_name(index.photos)
-
-    width = top + 1.5
-    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03, wspace=0.02, hspace=0.02)
-    figure = Figure(figsize=(width, 1.24 * len(shown) + 0.75), layout=layout)
+    top = min(top, drawing.rankings.top.shape[1])
+    figure = _figure(width=top + 1.5, height=1.24 * len(shown) + 0.75)
     grid = figure.subplots(len(shown), top + 1, squeeze=False, width_ratios=[1.15, *[1.0] * top])
-    for row, (axes, query) in enumerate(zip(grid, shown, strict=True)):
-        sketch = _row(sketch_of, str(per_query.names[query]), "sketch", run)
-        label = index.sketches.labels[sketch]
-        _picture(axes[0], index.sketches, sketch)
-        axes[0].set_xlabel(
-            f"{_short(index.class_names[label])}\nAP {ap[query]:.2f}", fontsize=8, fontweight="bold"
-        )
-        for rank, (axis, position) in enumerate(zip(axes[1:], rankings.top[query], strict=False), start=1):
-            photo = _row(photo_of, str(rankings.names[position]), "photo", run)
-            found = index.photos.labels[photo]
-            _picture(axis, index.photos, photo)
-            _frame(axis, is_right=bool(found == label))
-            axis.set_xlabel(_short(index.class_names[found]), fontsize=7.5)
-            if row == 0:
-                axis.set_title(str(rank), fontsize=9)
-    grid[0, 0].set_title("sketch", fontsize=9)
-    protocol = run.record.protocol
-    title = (
-        f"{run.record.card.get('title', name)}, seed {run.record.seed}: {protocol.dataset}, "
-        f"{protocol.split}. First {top} photos; {choice}. "
-        "✓\N{NO-BREAK SPACE}solid: same class, ✗\N{NO-BREAK SPACE}dashed: another."
-    )
-    figure.suptitle("\n".join(textwrap.wrap(title, int(12.5 * width))), fontsize=10, x=0.01, ha="left")
+    for axes, query in zip(grid, shown, strict=True):
+        drawing.sketch(axes[0], query)
+        for rank, axis in enumerate(axes[1:]):
+            drawing.photo(axis, query, rank)
+    for rank, axis in enumerate(grid[0]):
+        axis.set_title(str(rank) if rank else "sketch", fontsize=9)
+    drawing.entitle(figure, f"First {top} photos; {choice}")
     return figure
+
+
+def one_query(run: StoredRun, index: DatasetIndex, query: int, *, top: int = 20) -> Figure:
+    """Draw one query sketch, large, with its first `top` photos in lines of ten.
+
+    query: position in the run's query order. Raises BenchmarkError as `retrieval` does.
+    """
+    drawing = _Drawing(run, index)
+    query = _checked(query, len(drawing.ap), run)
+    top = min(top, drawing.rankings.top.shape[1])
+    n_lines, n_columns = -(-top // _PER_LINE), min(top, _PER_LINE)
+    figure = _figure(width=1.1 * n_columns + 1.3 * n_lines, height=1.4 * n_lines + 0.5)
+    grid = figure.add_gridspec(n_lines, n_columns + 1, width_ratios=[1.2 * n_lines, *[1.0] * n_columns])
+    drawing.sketch(figure.add_subplot(grid[:, 0]), query, pixels=n_lines * _PIXELS)
+    for rank in range(top):
+        line, column = divmod(rank, _PER_LINE)
+        axis = figure.add_subplot(grid[line, column + 1])
+        drawing.photo(axis, query, rank)
+        axis.set_title(str(rank + 1), fontsize=9)
+    drawing.entitle(figure, f"First {top} photos of query {query}, {drawing.per_query.names[query]}")
+    return figure
+
+
+class _Drawing:
+    """The pictures of one run, found by their names in the data set as it lies here."""
+
+    def __init__(self, run: StoredRun, index: DatasetIndex) -> None:
+        self.per_query, self.rankings = run.per_query(), run.rankings()
+        self.ap = self.per_query.values[self.per_query.metric_ids.tolist().index(_AP)]
+        self._run, self._class_names = run, index.class_names
+        self._sketches, self._photos = index.sketches, index.photos
+        self._sketch_rows, self._photo_rows = _rows_by_name(index.sketches), _rows_by_name(index.photos)
+
+    def sketch(self, axis: Axes, query: int, *, pixels: int = _PIXELS) -> None:
+        """Draw a query with its class and its average precision."""
+        row = _row(self._sketch_rows, str(self.per_query.names[query]), "sketch", self._run)
+        _picture(axis, self._sketches, row, pixels)
+        name = _short(self._class_names[self._sketches.labels[row]])
+        axis.set_xlabel(f"{name}\nAP {self.ap[query]:.2f}", fontsize=8, fontweight="bold")
+
+    def photo(self, axis: Axes, query: int, rank: int) -> None:
+        """Draw the photo at a rank, counted from 0, with its class in the frame of a right or a wrong one."""
+        position = self.rankings.top[query, rank]
+        if position < 0:  # exclusions leave this query fewer photos
+            axis.set_axis_off()
+            return
+        row = _row(self._photo_rows, str(self.rankings.names[position]), "photo", self._run)
+        _picture(axis, self._photos, row, _PIXELS)
+        _frame(axis, is_right=bool(self.rankings.labels[position] == self.per_query.labels[query]))
+        axis.set_xlabel(_short(self._class_names[self._photos.labels[row]]), fontsize=7.5)
+
+    def entitle(self, figure: Figure, shown: str) -> None:
+        """Say above a figure what is shown and how to read it."""
+        record = self._run.record
+        title = (
+            f"{record.card.get('title', row_name(record))}, seed {record.seed}: {record.protocol.dataset}, "
+            f"{record.protocol.split}. {shown}. "
+            "✓\N{NO-BREAK SPACE}solid: same class, ✗\N{NO-BREAK SPACE}dashed: another."
+        )
+        lines = textwrap.wrap(title, int(12.5 * figure.get_figwidth()))
+        figure.suptitle("\n".join(lines), fontsize=10, x=0.01, ha="left")
+
+
+def _figure(*, width: float, height: float) -> Figure:
+    layout = ConstrainedLayoutEngine(w_pad=0.04, h_pad=0.03, wspace=0.02, hspace=0.02)
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def _spread(ap: NDArray[np.float32], labels: NDArray[np.int64], n: int, seed: int) -> list[int]:
@@ -135,8 +171,8 @@ def _row(rows: dict[str, int], name: str, kind: str, run: StoredRun) -> int:
     return rows[name]
 
 
-def _picture(axis: Axes, items: Items, row: int) -> None:
-    axis.imshow(load_picture(items.files[row], _PIXELS), interpolation="antialiased")
+def _picture(axis: Axes, items: Items, row: int, pixels: int) -> None:
+    axis.imshow(load_picture(items.files[row], pixels), interpolation="antialiased")
     axis.set_xticks([])
     axis.set_yticks([])
     for spine in axis.spines.values():

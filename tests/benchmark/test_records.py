@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.errors import BenchmarkError
 from benchmark.records import (
     _HOST,
     PerQuery,
@@ -68,18 +69,59 @@ def make_record(**changes: object) -> Record:
     return Record(**{**fields, **changes})
 
 
+def make_rankings(**instances: object) -> Rankings:
+    """Two queries, the first rank of each among two photos."""
+    return Rankings(
+        top=np.array([[1], [0]], np.int32),
+        tied=np.array([[False], [True]]),
+        names=np.array(["x", "y"]),
+        labels=np.array([0, 1]),
+        **instances,
+    )
+
+
 def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     record = make_record()
     per_query = PerQuery(
         np.array(["map@all"]), np.ones((1, 2), np.float32), np.array([0, 1]), np.array(["a", "b"])
     )
-    rankings = Rankings(np.zeros((2, 1), np.int32), np.array(["x"]))
+    rankings = make_rankings(query_instances=np.array(["a", ""]), gallery_instances=np.array(["", "a"]))
     write_run(tmp_path, record, per_query=per_query, rankings=rankings, log="fit: 1 s\n")
     stored = read_run(tmp_path / "emoji54" / "fold0" / "frozen" / "seed0-12345678")
     assert stored.record == record
     assert stored.per_query().names.tolist() == ["a", "b"]
-    assert stored.rankings().top.tolist() == [[0], [0]]
+    for name, array in vars(stored.rankings()).items():
+        expected = getattr(rankings, name)
+        assert array.dtype == expected.dtype
+        assert array.tolist() == expected.tolist()
     assert (stored.folder / "log.txt").read_text() == "fit: 1 s\n"
+
+
+def test_rankings_without_instances_are_read_back_without_them(tmp_path: Path) -> None:
+    stored = write_run(tmp_path, make_record(), rankings=make_rankings()).rankings()
+    assert (stored.query_instances, stored.gallery_instances) == (None, None)
+
+
+def test_rankings_of_an_older_version_ask_for_another_run(tmp_path: Path) -> None:
+    stored = write_run(tmp_path, make_record(), rankings=make_rankings())
+    old = {name: getattr(stored.rankings(), name) for name in ("top", "names")}
+    np.savez_compressed(stored.folder / "rankings.npz", **old)
+    with pytest.raises(BenchmarkError, match=r"rankings\.npz was written by an older version.*--rerun all"):
+        stored.rankings()
+
+
+@pytest.mark.parametrize("status", ["failed", "skipped"])
+def test_a_run_that_did_not_finish_has_no_arrays(status: str, tmp_path: Path) -> None:
+    stored = write_run(tmp_path, make_record(status=status, reason="broken"))
+    for read in (stored.per_query, stored.rankings):
+        with pytest.raises(BenchmarkError, match=f"'frozen' is {status} and has no rankings"):
+            read()
+
+
+def test_a_lost_file_is_named(tmp_path: Path) -> None:
+    stored = write_run(tmp_path, make_record())
+    with pytest.raises(BenchmarkError, match=r"per_query\.npz cannot be read \(No such file.*--rerun all"):
+        stored.per_query()
 
 
 def test_every_protocol_field_changes_the_fingerprint() -> None:

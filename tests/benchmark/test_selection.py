@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.codes.term import CodeKind
 from benchmark.errors import BenchmarkError
 from benchmark.records import Protocol, Record, StoredRun
 from benchmark.selection import Selection
 from benchmark.suite import load_suite
+from metrics import ENGINE_VERSION
 
 Stored = Callable[..., StoredRun]
 
@@ -22,6 +24,7 @@ def stored() -> Stored:
     def make(**changes: object) -> StoredRun:
         text = dict.fromkeys(Protocol.model_fields, "-")
         protocol = {**text, "dataset": "emoji54", "protocol": "cross-artist", "split": "fold0", "width": 64}
+        protocol |= {"codes": "real", "metric_engine": ENGINE_VERSION}
         protocol |= {name: changes.pop(name) for name in list(changes) if name in Protocol.model_fields}
         record = {
             **dict.fromkeys(("run_id", "identity", "started", "weights_sha256", "source_sha256"), "-"),
@@ -45,6 +48,17 @@ def test_the_default_suite_holds_its_rows_and_no_variant(stored: Stored) -> None
 
 def test_the_default_suite_holds_its_protocol_and_seed_only(stored: Stored) -> None:
     assert held("default", stored(protocol="same-artist"), stored(seed=1)) == [False, False]
+
+
+def test_a_suite_holds_runs_of_the_present_metric_engine_only(stored: Stored) -> None:
+    assert held("default", stored(metric_engine="1"), stored()) == [False, True]
+
+
+def test_a_suite_holds_runs_of_its_codes_only(stored: Stored) -> None:
+    assert held("default", stored(codes="sign"), stored(codes="itq, 64 bits")) == [False, False]
+    suite = load_suite("default").model_copy(update={"codes": CodeKind.ITQ, "bits": 32})
+    runs = [stored(codes=text) for text in ("itq, 32 bits", "itq, 64 bits", "real")]
+    assert [Selection.of_suite(suite, runs).holds(run.record) for run in runs] == [True, False, False]
 
 
 def test_the_smoke_suite_holds_smoke_rows_and_the_ordinary_rows_of_methods_without_one(

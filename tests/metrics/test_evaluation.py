@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from metrics import DEFAULT, evaluate
+from metrics.definitions import TIE_RULES
 
 # Two queries of class a, one of class b, one of a class that the gallery lacks.
 SCORES = [[4, 3, 2, 1], [1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4]]
@@ -66,6 +67,11 @@ def test_a_cut_shared_by_class_and_instance_ids_counts_the_ties_of_both(evaluate
     scores = [[2, 2, 1], [2, 2, 1]]  # a mixed tie for both classes, for no instance
     assert evaluate_scores(scores, [1, 2], [1, 2, 3], **options).ties == {1: 1}
     assert evaluate_scores(scores[:1], [3], [1, 2, 3], **{**options, "query_instances": [5]}).ties == {1: 0}
+
+
+@pytest.mark.parametrize("metric_id", ["map@2/hits", "map@2/voc", "ndcg@2", "p@2/capped"])
+def test_every_id_with_a_cut_has_its_ties_reported(evaluate_scores, metric_id):
+    assert evaluate_scores([[3, 2, 2, 1]], [1], [1, 0, 1, 1], metrics=[metric_id, "map@r"]).ties == {2: 1}
 
 
 @pytest.mark.parametrize(
@@ -141,11 +147,10 @@ def test_constant_scores_are_worth_what_chance_is_worth(evaluate_scores):
     )
 
 
-def test_constant_scores_do_not_profit_from_the_order_of_the_gallery(evaluate_scores):
+@pytest.mark.parametrize("ties", ["expected", "grouped", "stable", "pessimistic"])
+def test_constant_scores_do_not_profit_from_the_order_of_the_gallery(evaluate_scores, ties):
     labels = [1] * 50 + [0] * 950
-    for ties in ("expected", "stable"):
-        found = evaluate_scores(np.zeros((1, 1000)), [1], labels, ties=ties)
-        assert found.summary["map@all"] < 0.1
+    assert evaluate_scores(np.zeros((1, 1000)), [1], labels, ties=ties).summary["map@all"] < 0.1
 
 
 def test_reversed_ranking_gets_the_least_there_is(evaluate_scores):
@@ -154,16 +159,16 @@ def test_reversed_ranking_gets_the_least_there_is(evaluate_scores):
 
 
 def test_one_class_gives_one_everywhere(evaluate_scores):
-    ids = ["map@all", "map@2/min_k_r", "p@2", "p@2/capped", "r_precision", "hit@1", "mrr"]
+    ids = ["map@all", "map@all/voc", "map@2/min_k_r", "map@2/hits", "map@2/voc", "p@2", "p@2/capped",
+           "p@2/item", "r_precision", "map@r", "ndcg@2", "hit@1", "mrr"]  # fmt: skip
     found = evaluate_scores(np.random.default_rng(0).normal(size=(5, 6)), [1] * 5, [1] * 6, metrics=ids)
     assert set(found.summary.values()) == {1.0}
 
 
 def test_one_positive_at_the_very_end(evaluate_scores):
-    found = evaluate_scores(
-        -np.arange(100.0)[None, :], [1], [0] * 99 + [1], metrics=["map@all", "mrr", "p@100"]
-    )
-    assert found.summary == pytest.approx({"map@all": 0.01, "mrr": 0.01, "p@100": 0.01})
+    ids = ["map@all", "map@all/voc", "map@100/hits", "map@100/voc", "mrr", "p@100"]
+    found = evaluate_scores(-np.arange(100.0)[None, :], [1], [0] * 99 + [1], metrics=ids)
+    assert found.summary == pytest.approx(dict.fromkeys(ids, 0.01))
 
 
 def test_no_positives_at_all_is_nan_and_counted(evaluate_scores):
@@ -174,22 +179,25 @@ def test_no_positives_at_all_is_nan_and_counted(evaluate_scores):
 
 
 def test_gallery_of_one_item_can_be_ranked(evaluate_scores):
-    assert evaluate_scores([[3]], [1], [1], metrics=["map@all", "p@1"]).summary == {"map@all": 1, "p@1": 1}
+    ids = ["map@all", "map@all/voc", "map@1/hits", "map@1/voc", "p@1", "map@r", "ndcg@1"]
+    assert evaluate_scores([[3]], [1], [1], metrics=ids).summary == dict.fromkeys(ids, 1)
 
 
 # Refusals.
 
 
 def test_unknown_tie_rule_is_refused_with_the_known_ones(evaluate_scores):
-    with pytest.raises(ValueError, match=r"No tie rule named 'grouped'\. Known: expected, stable\."):
-        evaluate_scores(SCORES, QUERY_LABELS, GALLERY_LABELS, ties="grouped")
+    known = ", ".join(TIE_RULES)
+    with pytest.raises(ValueError, match=rf"No tie rule named 'average'\. .*Known: {known}\."):
+        evaluate_scores(SCORES, QUERY_LABELS, GALLERY_LABELS, ties="average")
 
 
-def test_cut_beyond_the_gallery_is_refused_when_asked_for_by_name(evaluate_scores):
+@pytest.mark.parametrize("metric_id", ["p@5", "p@4/item", "map@5/hits", "map@5/voc", "ndcg@5"])
+def test_cut_beyond_the_gallery_is_refused_when_asked_for_by_name(evaluate_scores, metric_id):
     with pytest.raises(
-        ValueError, match="'p@5' cannot be computed: it looks at 5 ranks, but a query has only 4"
+        ValueError, match=f"'{metric_id}' cannot be computed: it looks at 5 ranks, but a query has only 4"
     ):
-        evaluate_scores(SCORES, QUERY_LABELS, GALLERY_LABELS, metrics=["p@5"])
+        evaluate_scores(SCORES, QUERY_LABELS, GALLERY_LABELS, metrics=[metric_id])
 
 
 def test_acc_without_instances_is_refused_when_asked_for_by_name(evaluate_scores):

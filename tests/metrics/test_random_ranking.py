@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -15,8 +16,20 @@ def test_chance_of_average_precision_is_above_the_share_of_positives():
     assert pytest.approx(0.074, abs=5e-4) == 27 / 365
 
 
-def test_chance_of_precision_is_the_share_of_positives():
-    assert chance(365, 27, "p@10") == pytest.approx(27 / 365, abs=1e-15)
+def test_chance_of_interpolated_precision_is_above_that_of_the_plain_one():
+    found = chance(365, 27, "map@all/voc")
+    assert found == pytest.approx(0.098, abs=0.002)
+    assert found == chance(365, 27, "map@all/voc")
+    rng = np.random.default_rng(0)
+    ranks = np.sort(rng.random((20_000, 365)).argpartition(27, axis=1)[:, :27], axis=1) + 1
+    precisions = np.arange(1, 28) / ranks
+    best = np.maximum.accumulate(precisions[:, ::-1], axis=1)[:, ::-1].mean(axis=1)
+    assert abs(found - best.mean()) < 3 * best.std() / math.sqrt(len(best))
+
+
+@pytest.mark.parametrize("metric_id", ["p@10", "p@10/item", "p@10/capped", "r_precision"])
+def test_chance_of_precision_is_the_share_of_positives(metric_id):
+    assert chance(365, 27, metric_id) == pytest.approx(27 / 365, abs=1e-15)
 
 
 def test_chance_of_a_hit_is_one_less_the_chance_of_missing():
@@ -35,6 +48,22 @@ def test_chance_of_acc_counts_the_instances():
             "map@3/min_k_r",
             lambda ranks: sum((i + 1) / r for i, r in enumerate(ranks) if r <= 3) / min(3, len(ranks)),
         ),
+        (
+            "map@3/hits",
+            lambda ranks: np.mean([(i + 1) / r for i, r in enumerate(ranks) if r <= 3] or [0]),
+        ),
+        (
+            "map@r",
+            lambda ranks: sum((i + 1) / r for i, r in enumerate(ranks) if r <= len(ranks)) / len(ranks),
+        ),
+        (
+            "ndcg@3",
+            lambda ranks: (
+                sum(1 / math.log2(1 + r) for r in ranks if r <= 3)
+                / sum(1 / math.log2(1 + r) for r in range(1, min(3, len(ranks)) + 1))
+            ),
+        ),
+        ("p@3/item", lambda ranks: 4 in ranks),
         ("mrr", lambda ranks: 1 / ranks[0]),
         ("r_precision", lambda ranks: sum(rank <= len(ranks) for rank in ranks) / len(ranks)),
     ],
@@ -59,7 +88,21 @@ def test_chance_of_no_positives_is_nan():
     assert np.isnan(chance_pr_curve(10, [0, 0])).all()
 
 
-@pytest.mark.parametrize("metric_id", ["map@all", "map@7/k", "p@7/capped", "recall@7/r", "hit@7", "mrr"])
+@pytest.mark.parametrize("k", [2, 6])
+def test_chance_of_interpolated_precision_of_the_first_k_is_near_the_mean_over_all_places(k):
+    every = []
+    for ranks in itertools.combinations(range(1, 10), 4):
+        precisions = [(i + 1) / rank for i, rank in enumerate(ranks) if rank <= k]
+        every.append(sum(max(precisions[i:]) for i in range(len(precisions))) / min(k, 4))
+    # Three times closer than 32 orders come.
+    assert abs(chance(9, 4, f"map@{k}/voc") - np.mean(every)) < np.std(every) / math.sqrt(32) / 3
+
+
+@pytest.mark.parametrize(
+    "metric_id",
+    ["map@all", "map@7/k", "map@7/hits", "p@7/capped", "p@7/item", "recall@7/r", "map@r", "ndcg@7", "hit@7",
+     "mrr"],
+)  # fmt: skip
 def test_constant_scores_are_measured_at_chance(evaluate_scores, metric_id):
     labels, among = [0, 1, 1, 2], np.repeat([0, 1, 2], [3, 9, 18])
     found = evaluate_scores(np.zeros((4, 30)), labels, among, metrics=[metric_id])
@@ -83,8 +126,11 @@ def test_chance_of_acc_needs_the_instances():
 
 
 def test_cut_beyond_the_gallery_is_refused():
-    with pytest.raises(ValueError, match="'p@11' looks at 11 ranks, but only 10 items are ranked"):
-        chance(10, 2, "p@11")
+    for metric_id in ("p@11", "p@10/item", "ndcg@11"):
+        with pytest.raises(
+            ValueError, match=f"'{metric_id}' looks at 11 ranks, but only 10 items are ranked"
+        ):
+            chance(10, 2, metric_id)
 
 
 @pytest.mark.parametrize("n_relevant", [-1, 11, 2.5])

@@ -137,9 +137,12 @@ def _writer(runs_dir):
             names=np.array(names or [f"{split}/{i}.png" for i in range(len(labels))]),
         )
         shuffled = np.stack([np.random.default_rng(i).permutation(N_GALLERY) for i in range(len(labels))])
+        top = np.asarray(shuffled if top is None else top, dtype=np.int32)
         rankings = Rankings(
-            top=np.asarray(shuffled if top is None else top, dtype=np.int32),
+            top=top,
+            tied=np.zeros(top.shape, dtype=bool),
             names=np.array(photo_names or [f"{split}/{i}.png" for i in range(N_GALLERY)]),
+            labels=np.arange(N_GALLERY) // 4,
         )
         return write_run(runs_dir, record, per_query=per_query, rankings=rankings)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from benchmark.errors import BenchmarkError
 from benchmark.records import PerQuery, read_run
@@ -34,15 +35,20 @@ def test_each_fold_keeps_its_own_value(make_run):
 
 
 def test_folds_are_resampled_independently(make_run):
-    # Two classes of one query, values 0 and 1: a fold's mean is 0, 1/2, 1 with probability 1/4, 1/2, 1/4.
-    # Of four independent folds, P(sum = 0) = 1/256 and P(sum <= 1/2) = 9/256: the 2.5 % quantile is 1/8.
+    # Two classes of one query, values 0 and 1: a fold's mean moves by -1/2, 0, 1/2 with probability 1/4, 1/2,
+    # 1/4, and its squared error is then 1/8, 1/4, 1/8. Of four independent folds, P(sum of moves = 2) = 1/256
+    # and P(sum >= 3/2) = 9/256: the 97.5 % quantile of (sum of moves / root of the sum of squared errors) is
+    # that of three folds up and one unmoved. Leaving out a class moves a fold's mean by 1/2: the error of a
+    # fold is 1/2, that of the mean over folds 1/4, with 4 degrees of freedom.
     runs = [make_run(split=f"fold{i}", scores={"map@all": [0, 1]}, labels=(0, 1)) for i in range(4)]
     cell = _row(compare(runs), "centred").mean["map@all"]
-    assert (cell.value, cell.ci_low, cell.ci_high) == (0.5, 0.125, 0.875)
+    quantile = 1.5 / np.sqrt(3 / 8 + 1 / 4)
+    half = quantile * 1 / 4 * stats.t.ppf(0.975, 4) / stats.norm.ppf(0.975)
+    assert (cell.value, cell.ci_low, cell.ci_high) == pytest.approx((0.5, 0.5 - half, 0.5 + half))
 
 
 def test_difference_to_the_reference_is_paired(make_run):
-    reference = np.array([0.1, 0.9, 0.3, 0.7])
+    reference = np.array([0.1, 0.9, 0.8, 0.7])
     runs = [
         make_run("centred", scores={"map@all": reference}),
         make_run("zscmr", scores={"map@all": reference + 0.05}),
@@ -51,6 +57,14 @@ def test_difference_to_the_reference_is_paired(make_run):
     found = cell.difference
     assert (found.value, found.ci_low, found.ci_high) == pytest.approx((0.05, 0.05, 0.05), abs=1e-6)
     assert cell.ci_high - cell.ci_low > 0.1
+
+
+def test_a_metric_that_the_reference_lacks_has_no_difference(make_run):
+    both = {"map@all": [0.5] * 4, "acc@1": [1, 0, 1, 0]}
+    comparison = compare([make_run("centred"), make_run("zscmr", scores=both)])
+    cells = _row(comparison, "zscmr").mean
+    assert cells["map@all"].difference is not None
+    assert cells["acc@1"].difference is None
 
 
 def test_the_reference_has_no_difference_to_itself(make_run):

@@ -213,7 +213,7 @@ def test_footnotes_say_what_was_measured(comparison):
     assert "backbone tiny_net, features centred" in notes["Pictures"]
     assert "map@all = mean average precision over the whole ranking" in notes["Metrics"]
     assert "all their orders" in notes["Ties"]
-    assert "covers too little" in notes["Intervals"]
+    assert "classes resampled, each with all its queries" in notes["Intervals"]
     assert "share training classes" in notes["Intervals"]
     assert "'centred'" in notes["Differences"]
     assert notes["Left out"] == "1 partial run (--limit)"
@@ -255,6 +255,14 @@ def test_superseded_runs_and_dropped_metrics_are_counted(make_run):
     text = _notes(compare(runs))["Left out"]
     assert "1 run superseded by a newer one" in text
     assert "p@100 where it cannot be computed: the gallery holds 12 photos" in text
+
+
+@pytest.mark.parametrize(("n_classes", "is_said"), [(39, True), (40, False)])
+def test_a_shortfall_of_coverage_is_said_where_classes_are_few(make_run, n_classes, is_said):
+    runs = [make_run(split=f"fold{i}", labels=range(n)) for i, n in enumerate((n_classes, 60))]
+    text = _notes(compare(runs))["Intervals"]
+    expected = "only 91 to 93 % where single classes stand far above the others; here a split has 39."
+    assert (expected in text) is is_said
 
 
 def test_splits_that_share_queries_are_no_independent_folds(make_run):

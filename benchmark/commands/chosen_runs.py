@@ -1,0 +1,99 @@
+"""The flags that say which finished runs a verb is about, and the runs they choose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from benchmark.commands import options
+from benchmark.errors import BenchmarkError
+
+if TYPE_CHECKING:
+    from benchmark.records import StoredRun
+
+Suite = Annotated[str | None, typer.Option("--suite", help="Rows, splits and seeds of a suite.")]
+Dataset = Annotated[str | None, typer.Option("--dataset", help="Data set id, as in the records.")]
+Splits = Annotated[str | None, typer.Option("--splits", help="Split ids, comma-separated.")]
+Methods = Annotated[str | None, typer.Option("--methods", help="Method ids, comma-separated.")]
+Protocol = Annotated[str | None, typer.Option("--protocol", help="Protocol of the data set.")]
+Reference = Annotated[
+    str | None,
+    typer.Option("--reference", help="Row that differences are taken to. Default: that of the suite."),
+]
+Backbone = Annotated[str | None, typer.Option("--backbone", help="Backbone id.")]
+Codes = Annotated[str | None, typer.Option("--codes", help='As a table names them: real, "itq, 64 bits".')]
+
+
+def choose_runs(
+    results_dir: Path,
+    suite: str | None,
+    dataset: str | None,
+    splits: str | None,
+    methods: str | None,
+    protocol: str | None,
+    backbone: str | None,
+    codes: str | None,
+) -> tuple[tuple[StoredRun, ...], str]:
+    """Return the runs that the flags choose, the default suite's without any, and the suite's reference."""
+    from dataclasses import replace
+
+    from benchmark.records import stored_runs
+    from benchmark.selection import Selection
+    from benchmark.suite import load_suite
+
+    console = options.progress_console()
+
+    def warn(text: str) -> None:
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
+
+    runs = tuple(stored_runs(results_dir / "runs", warn=warn))
+    flags: dict[str, Any] = {
+        "dataset": dataset,
+        "splits": options.words(splits),
+        "methods": options.words(methods),
+        "protocol": protocol,
+        "backbone": backbone,
+        "codes": codes,
+    }
+    given = {name: value for name, value in flags.items() if value is not None}
+    stored = {
+        "methods": {run.record.method for run in runs},
+        "splits": {run.record.protocol.split for run in runs},
+    }
+    for name, known in stored.items():
+        unknown = [value for value in given.get(name, ()) if value not in known]
+        if unknown and known:
+            raise BenchmarkError(
+                f"--{name} {', '.join(unknown)}: no stored run has it. There are {', '.join(sorted(known))}."
+            )
+    chosen = None
+    if suite is not None or not given:
+        chosen = load_suite(suite or "default")
+    selection = Selection() if chosen is None else Selection.of_suite(chosen, runs)
+    found = replace(selection, **given).of(runs)
+    gaps = selection.missing(found) if chosen is not None and not given else []
+    if gaps:
+        warn(f"Suite '{chosen.name if chosen else ''}' is not complete here. Not run yet: {'; '.join(gaps)}.")
+    return found, chosen.reference if chosen else "centred"
+
+
+def find_run(text: str, results_dir: Path) -> StoredRun:
+    """Return the run of a folder, or of a name or its beginning. Raises BenchmarkError unless one fits."""
+    from benchmark.records import stored_runs
+
+    stored = list(stored_runs(results_dir / "runs"))
+    found = [run for run in stored if run.record.run_id.startswith(Path(text).name)]
+    if Path(text).is_dir():
+        found = [run for run in stored if run.folder.resolve() == Path(text).resolve()]
+    if len(found) == 1:
+        return found[0]
+    named = ", ".join(
+        f"{run.record.run_id} ({run.record.method}, {run.record.protocol.split})"
+        for run in (found or stored)[:8]
+    )
+    raise BenchmarkError(
+        f"'{text}' fits {len(found)} runs{'' if found else '; there are'}: {named or 'none'}. "
+        f"Give enough of the id to fit one; the folders under {results_dir / 'runs'} carry them."
+    )
