@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from metrics.definitions import Metric, Relevance
 from metrics.functions import compute
 from metrics.inputs import IntArray
 from metrics.matches import Exclusions, Matches
-from metrics.near_ties import nearly_tied_across
+from metrics.near_ties import nearly_tied
 from metrics.pr_curve import N_POINTS, precision_at_recalls
 from metrics.ranking import (
     RankedPositives,
@@ -28,7 +28,7 @@ from metrics.ranking import (
     place_positives,
 )
 
-N_ROWS = 64  # rows of costs that fit a core's cache, with what is made of them
+N_ROWS = 128  # what is made of so many rows of costs fits a core's cache; fewer cost more calls
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,12 @@ def measuring(task: Task, values: Values) -> Iterator[Measurer]:
     """Measure with as many threads as torch may use on the CPU."""
     import torch
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        yield Measurer(task, values, pool)
+    n_threads = torch.get_num_threads()
+    if n_threads == 1:
+        yield Measurer(task, values, map)
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        yield Measurer(task, values, pool.map)
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Measurer:
 
     task: Task
     values: Values
-    pool: ThreadPoolExecutor
+    in_parallel: Callable[[Callable[[Block], None], Iterator[Block]], Iterator[None]]
 
     def measure(self, block: Block) -> None:
         """Measure one block, whose costs are overwritten. Raises ValueError for costs that are not finite."""
@@ -91,19 +95,20 @@ class Measurer:
             Block(block.rows[i : i + N_ROWS], block.costs[i : i + N_ROWS], block.n_levels)
             for i in range(0, len(block.rows), N_ROWS)
         )
-        for _ in self.pool.map(self._part, parts):
+        for _ in self.in_parallel(self._part, parts):
             pass
 
     def _part(self, block: Block) -> None:
         rows, costs, n_levels = block
-        if n_levels is None:
-            check_costs(costs, self.task.is_named)
         if self.task.excluded is not None:
+            check_costs(costs, is_named=self.task.is_named)
             remove(block, *self.task.excluded.pairs(rows, costs.shape[1]))
         # Before the rows are sorted and their items can no longer be told apart.
         groups = [group for relevance in self.task.relevant for group in self._groups(relevance, rows, costs)]
         kept = costs + 0 if self.task.ties == "stable" and n_levels is None else costs
         everything = sort_rows(costs) if n_levels is None else levels(costs, n_levels)
+        if n_levels is None and self.task.excluded is None:
+            check_costs(everything[:, :: max(1, costs.shape[1] - 1)], is_named=self.task.is_named)
         for group in groups:
             self._group(group, everything, kept, n_levels)
 
@@ -126,9 +131,8 @@ class Measurer:
         items = everything[group.where]
         if n_levels is None:
             places = place_positives(items, sort_rows(group.costs)[:, : group.n_positives])
-            if "float" in str(items.dtype):
-                for k in self._cuts(group.relevance):
-                    values.near[queries] |= to_host(nearly_tied_across(places, k))
+            if "float" in str(items.dtype):  # whole numbers suffer no rounding
+                values.near[queries] |= to_host(nearly_tied(places, sorted(self._cuts(group.relevance))))
             parts = places.ranked(task.seed)
         else:
             parts = count_positives(items, levels(group.costs, n_levels), group.n_positives, task.seed)

@@ -67,7 +67,7 @@ def chance_pr_curve(n_gallery: Any, n_relevant: Any) -> FloatArray:
 def _expectation(metric: Metric, ranked: RankedPositives, n_ranked: int) -> float:
     if not metric.family.is_drawn:
         return float(compute(metric, ranked)[0])
-    n_repeats = max(1, _N_PLACES // (N_ORDERS * n_ranked))
+    n_repeats = min(max(1, _N_PLACES // (N_ORDERS * n_ranked)), 100)
     return float(np.mean([compute(metric, replace(ranked, seed=seed))[0] for seed in range(n_repeats)]))
 
 
