@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmark.commands import listing, new_method, run, show, table, tune
+from benchmark.commands import compare, evaluate, listing, new_method, run, show, table, tune
 from benchmark.errors import BenchmarkError
 
 DONE, USER_ERROR, DEFECT, INTERRUPTED = 0, 1, 3, 130  # 2, a run failed, is what `run` returns
@@ -32,8 +32,10 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("table")(table.table)
 app.command("plot")(table.plot)
+app.command("compare")(compare.compare)
 app.command("show")(show.show)
 app.command("list")(listing.list_things)
+app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
 app.command("new-method")(new_method.new_method)
 
@@ -54,8 +56,10 @@ def _door(
 
 def main() -> int:
     """Run the command line and return its exit code."""
-    # Before torch is loaded: waiting threads that spin slow a fit tenfold where others use the machine too.
+    # Before torch and numpy are loaded: waiting threads that spin slow a fit tenfold where others use the
+    # machine too, and those of a matrix product the ranking that follows it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     errors = Console(stderr=True)
 
     def say(text: str) -> None:
