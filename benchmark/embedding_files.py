@@ -119,6 +119,8 @@ def _find(contents: Contents, names: tuple[str, ...], origin: str, hint: str = "
 
 def _checked_embeddings(value: Any, origin: str) -> Array:
     emb = np.asarray(value)
+    if emb.dtype == np.longdouble:
+        emb = emb.astype(np.float64)
     if emb.dtype.kind not in "fiub":
         raise BenchmarkError(
             f"{origin}: embeddings must be real numbers, found {emb.dtype} of shape {emb.shape}."

@@ -130,6 +130,11 @@ class Record(BaseModel):
     n_parameters: int | None = None
     skipped_files: list[str] = []
 
+    @property
+    def depends_on_seed(self) -> bool:
+        """Whether another seed can give other numbers: that of the method, or that of ITQ's rotation."""
+        return bool(self.card.get("is_random", True)) or self.protocol.codes.startswith("itq")
+
 
 @dataclass(frozen=True)
 class PerQuery:
@@ -152,8 +157,7 @@ class Rankings:
     top: (Q, up to 200) int32, gallery positions, best first; -1 where exclusions leave a query fewer items.
     tied: like top, bool, True where the item at the next rank has the same score; at the last one stored it
     tells whether the tie runs on. names: (N,) relative names of the gallery photos. labels: (N,) int64
-    their classes. query_instances (Q,), gallery_instances (N,): "" where unknown; None where the data set
-    has none.
+    their classes. query_instances (Q,), gallery_instances (N,): "" where unknown; None if none are known.
     """
 
     top: NDArray[np.int32]
@@ -168,7 +172,7 @@ class Rankings:
 class StoredRun:
     """A finished run on disk; arrays are read when asked for.
 
-    Both readers raise BenchmarkError for a run that did not finish, and when the file is missing.
+    Both readers raise BenchmarkError for a run that did not finish, and when the file is missing or damaged.
     """
 
     folder: Path
@@ -183,9 +187,8 @@ class StoredRun:
         arrays = self._arrays("rankings.npz", Rankings)
         if "tied" not in arrays:
             raise BenchmarkError(
-                f"{self.folder / 'rankings.npz'} was written by an older version, without the ties and the "
-                "classes of the ranks: tables still read this run, but its rankings cannot be used. "
-                "Run it again with --rerun all."
+                f"{self.folder / 'rankings.npz'} was written by an older version, without ties and classes: "
+                "tables still read this run, its rankings are of no use. Run it again with --rerun all."
             )
         return Rankings(**arrays)
 
@@ -198,9 +201,9 @@ class StoredRun:
         try:
             with np.load(self.folder / name, allow_pickle=False) as file:
                 return {field.name: file[field.name] for field in fields(kind) if field.name in file}
-        except OSError as error:
+        except Exception as error:  # zipfile, zlib and numpy have faults of their own for damaged files
             raise BenchmarkError(
-                f"{self.folder / name} cannot be read ({error.strerror or error}). "
+                f"{self.folder / name} cannot be read ({getattr(error, 'strerror', None) or error}). "
                 "Restore it, remove the folder, or run again with --rerun all."
             ) from error
 
@@ -256,11 +259,9 @@ def read_run(folder: Path) -> StoredRun:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("schema_version", 0) > SCHEMA:
-            raise ValueError(
-                f"{path}: schema {content['schema_version']} is newer than this program's {SCHEMA}"
-            )
+            raise ValueError(f"{path}: schema {content['schema_version']} is newer than ours, {SCHEMA}")
         return StoredRun(folder, Record.model_validate(content))
-    except (OSError, json.JSONDecodeError, ValidationError) as error:
+    except (OSError, AttributeError, TypeError, json.JSONDecodeError, ValidationError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from benchmark.codes.term import Codes
@@ -79,6 +79,14 @@ class Selection:
         found = tuple(runs)
         chosen = tuple(run for run in found if self.holds(run.record))
         if not chosen:
+            older = [run for run in found if replace(self, metric_engine=None).holds(run.record)]
+            if older:
+                engines = ", ".join(sorted({run.record.protocol.metric_engine for run in older}))
+                raise BenchmarkError(
+                    f"the {len(older)} stored runs that fit were measured by metric engine {engines}, not by "
+                    f"{self.metric_engine}. `run_benchmark.py run` with the same flags measures them again; "
+                    "--dataset shows them as they are."
+                )
             there = sorted({f"{run.record.protocol.dataset} ({run.record.method})" for run in found})
             raise BenchmarkError(
                 f"no stored run fits. There are runs of: {', '.join(there) or 'nothing yet'}. "
@@ -88,19 +96,19 @@ class Selection:
 
     def missing(self, runs: Iterable[StoredRun]) -> list[str]:
         """Name what a suite's selection asks for and these runs, which it chose, do not hold."""
-        cards, keys = {}, set()
+        records, keys = {}, set()
         for record in (run.record for run in runs):
             row = (record.method, record.variant)
-            cards[row] = record.card
+            records[row] = record
             keys.add((*row, record.protocol.split, record.seed))
         splits, seeds = self.splits or sorted({key[2] for key in keys}), self.seeds or (0,)
         gaps = []
         for row in sorted(self.rows or ()):
             name = f"{row[0]} ({row[1]})" if row[1] else row[0]
-            if row not in cards:
+            if row not in records:
                 gaps.append(name)
                 continue
-            wanted = itertools.product(splits, seeds if cards[row].get("is_random", True) else seeds[:1])
+            wanted = itertools.product(splits, seeds if records[row].depends_on_seed else seeds[:1])
             lacking = [f"{split} seed {seed}" for split, seed in wanted if (*row, split, seed) not in keys]
             if lacking:
                 gaps.append(f"{name} on {', '.join(lacking)}")

@@ -42,16 +42,17 @@ def count_items(query_emb: Any, gallery_emb: Any, distance: Distance, block: int
     """
     if not isinstance(block, int | np.integer) or block < 1:
         raise ValueError(f"block must be a whole number from 1, got {block!r}.")
-    pair = as_array(query_emb), as_array(gallery_emb)
-    for name, array in zip(("query_emb", "gallery_emb"), pair, strict=True):
+    for name, given in (("query_emb", query_emb), ("gallery_emb", gallery_emb)):
+        # A tensor stays on its device: a callable may be given all scores as "embeddings".
+        array = given if hasattr(given, "detach") else np.asarray(given)
         if array.ndim < 1 or len(array) == 0:
-            raise ValueError(f"{name} has no rows: got shape {array.shape}.")
+            raise ValueError(f"{name} has no rows: got shape {tuple(array.shape)}.")
         check_finite(name, array)
     if not callable(distance):
         if distance not in DISTANCES:
             raise ValueError(f"No distance named {distance!r}. Known: {', '.join(DISTANCES)}, or a callable.")
-        _check_shapes(pair)
-    return len(pair[0]), len(pair[1])
+        _check_shapes((as_array(query_emb), as_array(gallery_emb)))
+    return len(query_emb), len(gallery_emb)
 
 
 def cost_blocks(
@@ -60,9 +61,11 @@ def cost_blocks(
     """Costs of `block` queries at a time against the whole gallery.
 
     query_emb (Q, d), gallery_emb (N, d): arrays or tensors. order: queries in the order they are taken.
-    float64 embeddings give float64 costs, whole numbers stay whole, all else is float32; TF32 is never used.
+    Embeddings that float32 cannot hold (float64, int32, int64) give float64 costs, all others float32 ones;
+    TF32 is never used.
     Equal gallery rows get equal costs under the named distances. A callable receives rows of `query_emb` and
-    all of `gallery_emb` as they were given, and returns (B, N) scores, larger is better.
+    all of `gallery_emb` as they were given, and returns (B, N) scores, larger is better; whole numbers among
+    them stay whole.
     """
     rows_of = [order[start : start + block] for start in range(0, len(order), block)]
     if callable(distance):
@@ -173,15 +176,16 @@ def _negated(scores: Any, device: str) -> tuple[Array, int | None]:
     """Fresh costs in the reverse order of the scores (a callable may hand out its own array), and levels."""
     if str(device) == "cpu" or not hasattr(scores, "detach"):
         scores = as_array(scores)
-    elif "bfloat16" in str(scores.dtype) or "float16" in str(scores.dtype):
-        scores = scores.float()
+    else:
+        scores = scores.detach()
+        scores = scores.float() if "float16" in str(scores.dtype) else scores
     kind = str(scores.dtype).removeprefix("torch.")
     if kind in _SMALL:
         lowest, highest = _SMALL[kind]
         costs, n_levels = highest - as_index(scores), highest - lowest + 1
     elif "int" in kind:
         if kind == "uint64":  # the same order in int64
-            scores = (scores ^ np.uint64(1 << 63)).view(np.int64)
+            scores = scores.view(namespace(scores).int64) ^ -(1 << 63)
         # ~x = -x - 1 reverses the order of all whole numbers; -x has no place for the smallest one.
         costs, n_levels = ~as_index(scores), None
         if costs.max() == _LARGEST:  # room for removed items, behind all others

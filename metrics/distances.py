@@ -28,9 +28,12 @@ def _squared_norms(array: Host) -> NDArray[np.float64]:
 
 
 def _of_length_one(array: Host) -> Host:
-    """A zero row stays zero: its cosine to everything counts as 0."""
-    length = np.sqrt(_squared_norms(array))
-    unit: Host = array / np.where(length > 0, length, 1.0).astype(array.dtype)[:, None]
+    """A zero row stays zero: its cosine to everything counts as 0. One too long to measure becomes nan."""
+    with np.errstate(over="ignore"):
+        length = np.sqrt(_squared_norms(array)).astype(array.dtype)
+    length[length == 0] = 1
+    length[np.isinf(length)] = np.nan  # dividing by infinity would pass for a zero row
+    unit: Host = array / length[:, None]
     return unit
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from metrics.costs import Distance, cost_blocks, count_items
 from metrics.definitions import DEFAULT, TIE_RULES, Metric, Relevance, parse
 from metrics.functions import GROUPED
-from metrics.inputs import FloatArray, IntArray, as_names, as_values, check_comparable, positions_by_value
-from metrics.matches import Exclusions, Matches, exclusions, matches
+from metrics.inputs import FloatArray, IntArray, as_values, check_comparable, positions_by_value
+from metrics.matches import Exclusions, Matches, exclusions, matches, named_matches
 from metrics.measure import Task, empty_values, measuring
 from metrics.ranking import seeded_shuffle
 
@@ -104,7 +104,7 @@ def evaluate(
     relevant = _relevant(labels, among, query_instances, gallery_instances)
     named = {"ids": (query_ids, gallery_ids), "groups": (query_groups, gallery_groups)}
     excluded = exclusions(n_queries, n_gallery, named, exclude_self=exclude_self)
-    n_ranked, n_positives = _after_exclusions(relevant, excluded, n_queries, n_gallery)
+    n_ranked, n_positives = _after_exclusions(relevant, excluded, n_queries, n_gallery, block)
     wanted, dropped = _choose(metrics, int(n_ranked.min()), ties, has_instances="instance" in relevant)
 
     # Queries with equally many positives are measured together, those of one class above all.
@@ -142,34 +142,35 @@ def _relevant(
     query_labels: list[Hashable], gallery_labels: list[Hashable], query_instances: Any, gallery_instances: Any
 ) -> dict[Relevance, Matches]:
     """For each sense of relevance that the caller gave, every query's positives."""
-    check_comparable(query_labels, gallery_labels)
+    check_comparable("labels", query_labels, gallery_labels)
     relevant: dict[Relevance, Matches] = {"class": matches(query_labels, gallery_labels)}
     if (query_instances is None) != (gallery_instances is None):
         raise ValueError("query_instances and gallery_instances go together: give both or neither.")
     if query_instances is not None:
-        relevant["instance"] = matches(
-            as_names("query_instances", query_instances, len(query_labels), "query_emb"),
-            as_names("gallery_instances", gallery_instances, len(gallery_labels), "gallery_emb"),
+        relevant["instance"] = named_matches(
+            "instances", query_instances, gallery_instances, len(query_labels), len(gallery_labels)
         )
     return relevant
 
 
 def _after_exclusions(
-    relevant: Mapping[Relevance, Matches], excluded: Exclusions | None, n_queries: int, n_gallery: int
+    relevant: Mapping[Relevance, Matches],
+    excluded: Exclusions | None,
+    n_queries: int,
+    n_gallery: int,
+    block: int,
 ) -> tuple[IntArray, dict[Relevance, IntArray]]:
     """(Q,) items ranked, and (Q,) positives among them for each sense of relevance."""
-    if excluded is None:
-        return np.full(n_queries, n_gallery), {kind: found.counts for kind, found in relevant.items()}
-    rows, columns = excluded.pairs(np.arange(n_queries), n_gallery)
-
-    def without(counts: IntArray, is_counted: Any) -> IntArray:
-        return counts - np.bincount(rows[is_counted], minlength=n_queries)
-
-    n_ranked = without(np.full(n_queries, n_gallery), np.ones(rows.size, dtype=bool))
-    return n_ranked, {
-        kind: without(found.counts, found.group[rows] == found.gallery_group[columns])
-        for kind, found in relevant.items()
-    }
+    n_ranked = np.full(n_queries, n_gallery)
+    n_positives = {kind: found.counts for kind, found in relevant.items()}
+    if excluded is not None:
+        for rows in np.split(np.arange(n_queries), range(block, n_queries, block)):
+            index, columns = excluded.pairs(rows, n_gallery)
+            n_ranked[rows] -= np.bincount(index, minlength=rows.size)
+            for kind, found in relevant.items():
+                is_positive = found.group[rows[index]] == found.gallery_group[columns]
+                n_positives[kind][rows] -= np.bincount(index[is_positive], minlength=rows.size)
+    return n_ranked, n_positives
 
 
 def _choose(

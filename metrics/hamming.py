@@ -33,10 +33,11 @@ def pack(codes: NDArray[Any]) -> Words:
     return words.view(np.uint64)
 
 
-def distances(query_words: Words, gallery_words: Words) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def distances(query_words: Words, gallery_words: Words) -> NDArray[np.unsignedinteger[Any]]:
     """Count the differing bits of every pair: (B, W), (N, W) words of `pack` -> (B, N).
 
-    uint8 while it holds 64 W, the largest possible distance, else uint16. Memory: the result and three rows.
+    In the smallest unsigned type that holds 64 W, the largest possible distance. Memory: the result and three
+    rows.
     Raises ValueError where the two have another number of words.
     """
     n_words = query_words.shape[1]
@@ -46,7 +47,7 @@ def distances(query_words: Words, gallery_words: Words) -> NDArray[np.uint8] | N
             "both must be equally long."
         )
     columns = np.ascontiguousarray(gallery_words.T)
-    found = np.empty((len(query_words), len(gallery_words)), np.uint8 if n_words * _WORD < 256 else np.uint16)
+    found = np.empty((len(query_words), len(gallery_words)), np.min_scalar_type(n_words * _WORD))
     differing, counts = np.empty_like(gallery_words[:, 0]), np.empty(len(gallery_words), np.uint8)
     for row, query in zip(found, query_words, strict=True):
         np.bitwise_count(np.bitwise_xor(columns[0], query[0], out=differing), out=row)

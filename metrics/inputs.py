@@ -20,17 +20,23 @@ def as_array(values: Any) -> NDArray[Any]:
     return np.asarray(values)
 
 
-def check_finite(name: str, array: NDArray[Any]) -> None:
-    """Refuse nan and infinity, saying how many rows hold them and which come first."""
-    if array.dtype.kind != "f":
+def check_finite(name: str, values: Any) -> None:
+    """Refuse nan and infinity, saying how many rows hold them and which come first.
+
+    values: an array, or a tensor, which is looked at where it lies.
+    """
+    if hasattr(values, "isfinite"):
+        finite = values.isfinite()
+    elif values.dtype.kind == "f":
+        finite = np.isfinite(values)
+    else:
         return
-    finite = np.isfinite(array)
     if finite.all():
         return
-    rows = np.flatnonzero(~finite.reshape(len(array), -1).all(axis=1))
+    rows = np.flatnonzero(~as_array(finite.reshape(len(finite), -1).all(1)))
     first = ", ".join(str(row) for row in rows[:5])
     raise ValueError(
-        f"{name}: {rows.size} of {len(array)} rows hold nan or infinity (first rows: {first}). "
+        f"{name}: {rows.size} of {len(finite)} rows hold nan or infinity (first rows: {first}). "
         "A ranking needs finite numbers; look at the training that produced them."
     )
 
@@ -42,6 +48,8 @@ def as_values(name: str, values: Any, n: int, of_what: str) -> list[Hashable]:
         raise ValueError(
             f"{name} must have shape ({n},), one entry for each row of {of_what}; got {array.shape}."
         )
+    if array.dtype.kind in "US":  # a number beside text would have become text
+        array = np.asarray(values, dtype=object)
     listed: list[Hashable] = array.tolist()
     return listed
 
@@ -52,15 +60,23 @@ def as_names(name: str, values: Any, n: int, of_what: str) -> list[Hashable | No
     return [None if value in (None, "", -1) or value != value else value for value in listed]
 
 
-def check_comparable(query_labels: Sequence[Hashable], gallery_labels: Sequence[Hashable]) -> None:
-    """Refuse text on one side and numbers on the other: nothing would ever match."""
-    query_text = isinstance(query_labels[0], str)
-    if query_text != isinstance(gallery_labels[0], str):
-        kinds = ("text", "numbers") if query_text else ("numbers", "text")
+def check_comparable(what: str, query_values: Sequence[Hashable], gallery_values: Sequence[Hashable]) -> None:
+    """Refuse text on one side and numbers on the other: nothing would ever match. None is neither.
+
+    what: "labels", "ids", ..., for the message.
+    """
+    queries, gallery = (
+        {_kind(value) for value in values if value is not None} for values in (query_values, gallery_values)
+    )
+    if queries and gallery and not queries & gallery:
         raise ValueError(
-            f"query_labels are {kinds[0]} and gallery_labels are {kinds[1]}: no label could match. "
-            "Give both in the same form."
+            f"query_{what} are {' and '.join(queries)} and gallery_{what} are {' and '.join(gallery)}: "
+            "none could match. Give both in the same form."
         )
+
+
+def _kind(value: Hashable) -> str:
+    return "text" if isinstance(value, str) else "bytes" if isinstance(value, bytes) else "numbers"
 
 
 def positions_by_value(values: Sequence[Hashable]) -> dict[Hashable, IntArray]:

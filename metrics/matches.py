@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metrics.inputs import IntArray, as_names
+from metrics.inputs import IntArray, as_names, check_comparable
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,17 @@ def matches(query_values: Sequence[Hashable], gallery_values: Sequence[Hashable]
     return Matches(group, of_gallery, np.argsort(of_gallery, kind="stable"), np.cumsum(sizes) - sizes, sizes)
 
 
+def named_matches(what: str, query_side: Any, gallery_side: Any, n_queries: int, n_gallery: int) -> Matches:
+    """Match what a caller gave as names of items: "ids", "groups" or "instances"; None for an item without.
+
+    Raises ValueError for the wrong number of names, and where no name of one side could match the other's.
+    """
+    query_names = as_names(f"query_{what}", query_side, n_queries, "query_emb")
+    gallery_names = as_names(f"gallery_{what}", gallery_side, n_gallery, "gallery_emb")
+    check_comparable(what, query_names, gallery_names)
+    return matches(query_names, gallery_names)
+
+
 @dataclass(frozen=True)
 class Exclusions:
     """The pairs of query and gallery item that are removed before ranking. kinds: one for each kind of id."""
@@ -92,12 +103,7 @@ def exclusions(
         if (query_side is None) != (gallery_side is None):
             raise ValueError(f"query_{kind} and gallery_{kind} go together: give both or neither.")
         if query_side is not None and exclude_self:
-            kinds.append(
-                matches(
-                    as_names(f"query_{kind}", query_side, n_queries, "query_emb"),
-                    as_names(f"gallery_{kind}", gallery_side, n_gallery, "gallery_emb"),
-                )
-            )
+            kinds.append(named_matches(kind, query_side, gallery_side, n_queries, n_gallery))
     if exclude_self and not kinds:
         raise ValueError(
             "exclude_self=True needs query_ids and gallery_ids, or query_groups and gallery_groups, "

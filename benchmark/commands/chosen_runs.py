@@ -61,12 +61,19 @@ def choose_runs(
     stored = {
         "methods": {run.record.method for run in runs},
         "splits": {run.record.protocol.split for run in runs},
+        "protocol": {run.record.protocol.protocol for run in runs},
+        "backbone": {run.record.backbone for run in runs},
+        "codes": {run.record.protocol.codes for run in runs},
     }
     for name, known in stored.items():
-        unknown = [value for value in given.get(name, ()) if value not in known]
+        wanted = given.get(name, ())
+        unknown = [
+            value for value in ((wanted,) if isinstance(wanted, str) else wanted) if value not in known
+        ]
         if unknown and known:
+            there = "; " if name == "codes" else ", "  # whose names hold commas
             raise BenchmarkError(
-                f"--{name} {', '.join(unknown)}: no stored run has it. There are {', '.join(sorted(known))}."
+                f"--{name} {', '.join(unknown)}: no stored run has it. There are {there.join(sorted(known))}."
             )
     chosen = None
     if suite is not None or not given:
@@ -81,12 +88,16 @@ def choose_runs(
 
 def find_run(text: str, results_dir: Path) -> StoredRun:
     """Return the run of a folder, or of a name or its beginning. Raises BenchmarkError unless one fits."""
-    from benchmark.records import stored_runs
+    from benchmark.records import read_run, stored_runs
 
+    if (Path(text) / "record.json").is_file():
+        try:
+            return read_run(Path(text))
+        except ValueError as error:
+            raise BenchmarkError(str(error)) from error
     stored = list(stored_runs(results_dir / "runs"))
-    found = [run for run in stored if run.record.run_id.startswith(Path(text).name)]
-    if Path(text).is_dir():
-        found = [run for run in stored if run.folder.resolve() == Path(text).resolve()]
+    name = Path(text).name
+    found = [run for run in stored if name and run.record.run_id.startswith(name)]
     if len(found) == 1:
         return found[0]
     named = ", ".join(

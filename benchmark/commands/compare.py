@@ -50,7 +50,7 @@ def compare(
     protocol: Protocol = None,
     backbone: Backbone = None,
     codes: Codes = None,
-    metric: Annotated[str, typer.Option("--metric", help="What is compared.")] = "map@all",
+    metric: Annotated[str, typer.Option("--metric", help="Id of a stored metric.")] = "map@all",
     reference: Reference = None,
     format: Annotated[Format, typer.Option("--format", help="Written to stdout.")] = Format.TERMINAL,
     results_dir: ResultsDir = RESULTS_DIR,
@@ -85,7 +85,7 @@ def compare(
         if any(flag is not None for flag in flags):
             raise BenchmarkError(
                 "two runs are compared on what they were run on: leave out --suite, --dataset, --splits, "
-                "--methods, --protocol and --backbone."
+                "--methods, --protocol, --backbone and --codes."
             )
         found = _compare_runs(find_run(row, results_dir), find_run(other, results_dir), metric)
     else:

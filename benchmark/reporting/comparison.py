@@ -38,6 +38,7 @@ class Row:
     folds: Mapping[str, Mapping[str, Cell]]
     absent: Mapping[str, str]
     seeds: Mapping[str, tuple[int, ...]]
+    depends_on_seed: bool
     config_source: Mapping[str, str]
     source_sha256: Mapping[str, str]
     n_train_classes: Mapping[str, int]
@@ -209,6 +210,7 @@ def _row(
         folds=folds,
         absent={split: _absence(chosen.get(split, [])) for split in splits if split not in complete},
         seeds={split: tuple(run.record.seed for run in seeds) for split, seeds in chosen.items()},
+        depends_on_seed=shown.depends_on_seed,
         config_source={split: seeds[0].record.config_source for split, seeds in complete.items()},
         source_sha256={split: seeds[0].record.source_sha256 for split, seeds in complete.items()},
         device={

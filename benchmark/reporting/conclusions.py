@@ -135,12 +135,10 @@ def _terms(found: Pairwise, pair: Pair) -> str:
         overlap = any(one.query_names & other.query_names for one, other in combinations(folds, 2))
         shared = "training classes and queries" if overlap else "training classes"
         terms = f"these {len(folds)} splits, which share {shared}, their galleries and this backbone"
-    alone = [name for row in (pair.row, found.reference) if (name := _single_seed(row))]
+    alone = [row.name for row in (pair.row, found.reference) if row.depends_on_seed and _has_one_seed(row)]
     seeds = f", and on one seed of {' and of '.join(alone)}, whose spread was not measured" if alone else ""
     return f"the interval is conditional on {terms}{seeds}"
 
 
-def _single_seed(row: Row) -> str:
-    """The name of a row whose fit depends on a seed of which there is one only; else empty."""
-    is_alone = any(len(seeds) == 1 for seeds in row.seeds.values())
-    return row.name if row.card.get("is_random", True) and is_alone else ""
+def _has_one_seed(row: Row) -> bool:
+    return any(len(seeds) == 1 for seeds in row.seeds.values())

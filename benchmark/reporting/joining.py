@@ -11,7 +11,13 @@ from benchmark.records import Protocol, Record, StoredRun
 # A split is a column of the table; everything else must be equal.
 SPLIT_FIELDS = ("split", "split_sha256")
 _MADE_BY = ("config", "source_sha256", "class_vectors_sha256")
-_FLAGS = {"dataset": "--dataset", "protocol": "--protocol", "backbone": "--backbone", "codes": "--codes"}
+_FLAGS = {
+    "dataset": "--dataset",
+    "protocol": "--protocol",
+    "backbone": "--backbone",
+    "codes": "--codes",
+    "metric_engine": "--suite",  # which takes the present engine alone
+}
 
 
 def by_dataset(runs: Iterable[StoredRun]) -> dict[str, list[StoredRun]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmark.errors import BenchmarkError
 from benchmark.records import StoredRun
 from benchmark.reporting.comparison import Comparison
-from benchmark.reporting.joining import newest, row_name
+from benchmark.reporting.joining import newest
 from benchmark.reporting.plots import PALETTE
 from datasets.base import DatasetIndex, Items
 from datasets.pictures import load_picture
@@ -128,8 +128,10 @@ class _Drawing:
     def entitle(self, figure: Figure, shown: str) -> None:
         """Say above a figure what is shown and how to read it."""
         record = self._run.record
+        method = record.card.get("title", record.method)
+        variant = f" ({record.variant})" if record.variant else ""
         title = (
-            f"{record.card.get('title', row_name(record))}, seed {record.seed}: {record.protocol.dataset}, "
+            f"{method}{variant}, seed {record.seed}: {record.protocol.dataset}, "
             f"{record.protocol.split}. {shown}. "
             "✓\N{NO-BREAK SPACE}solid: same class, ✗\N{NO-BREAK SPACE}dashed: another."
         )

@@ -135,6 +135,7 @@ def test_tables_are_made_from_finished_runs_in_every_format(
     [
         ("--methods", "mean_color", "no stored run has it. There are mean_colour"),
         ("--splits", "fold0", "There are split"),
+        ("--codes", "itq", "no stored run has it. There are real"),
         ("--reference", "centered", "no such row. There are mean_colour"),
     ],
 )

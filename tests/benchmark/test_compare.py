@@ -133,6 +133,23 @@ def test_two_runs_are_compared_by_id_and_by_folder(compare: Call, results: Path,
         assert content["pairs"][0]["difference"]["value"] == pytest.approx(0.0625)
 
 
+def test_a_folder_with_a_broken_record_says_what_is_wrong_with_it(
+    compare: Call, results: Path, capsys: Captured
+) -> None:
+    whole, broken = (_store(results, "zscmr", GAINS, run_id=f"seed0-{n}") for n in (11111111, 22222222))
+    (broken.folder / "record.json").write_text("{ half")
+    assert compare(whole.folder, broken.folder, chosen=()) == 1
+    assert f"{broken.folder / 'record.json'} cannot be read" in capsys.readouterr().err
+
+
+def test_runs_of_two_metric_engines_are_told_apart_by_a_suite(
+    compare: Call, results: Path, capsys: Captured
+) -> None:
+    _store(results, "centred", GAINS, protocol={"metric_engine": "0"}, run_id="seed0-33333333")
+    assert compare("zscmr", "centred") == 1
+    assert "Keep one with --suite, or" in capsys.readouterr().err
+
+
 def test_runs_of_other_terms_are_refused_with_the_field(
     compare: Call, results: Path, capsys: Captured
 ) -> None:

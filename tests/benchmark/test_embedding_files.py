@@ -61,6 +61,12 @@ def test_labels_are_numbers_or_text_in_any_flat_form(tmp_path, labels, read):
     assert _read(_npz(tmp_path, embeddings=EMB, labels=labels)).labels.tolist() == read
 
 
+def test_extended_precision_becomes_float64(tmp_path):
+    emb = _read(_npz(tmp_path, embeddings=EMB.astype(np.longdouble), labels=NAMES)).emb
+    assert emb.dtype == np.float64
+    np.testing.assert_array_equal(emb, EMB)
+
+
 def test_a_single_item_keeps_its_label(tmp_path):
     assert _read(_npz(tmp_path, embeddings=EMB[:1], labels=[[7]])).labels.tolist() == [7]
 

@@ -124,6 +124,15 @@ def test_a_lost_file_is_named(tmp_path: Path) -> None:
         stored.per_query()
 
 
+@pytest.mark.parametrize("damage", [b"", b"no archive", None], ids=["empty", "text", "cut off"])
+def test_a_damaged_file_is_named(damage: bytes | None, tmp_path: Path) -> None:
+    stored = write_run(tmp_path, make_record(), rankings=make_rankings())
+    path = stored.folder / "rankings.npz"
+    path.write_bytes(path.read_bytes()[:-40] if damage is None else damage)
+    with pytest.raises(BenchmarkError, match=r"rankings\.npz cannot be read \(.*--rerun all"):
+        stored.rankings()
+
+
 def test_every_protocol_field_changes_the_fingerprint() -> None:
     fingerprint = make_protocol().fingerprint
     changes = {name: 128 if name == "width" else "other" for name in Protocol.model_fields}
@@ -151,10 +160,11 @@ def test_nan_is_refused_and_leaves_no_record(tmp_path: Path) -> None:
     assert list(stored_runs(tmp_path)) == []
 
 
-def test_an_unreadable_record_is_reported_and_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["{ half", "[]"])
+def test_an_unreadable_record_is_reported_and_left_out(text: str, tmp_path: Path) -> None:
     write_run(tmp_path, make_record())
     broken = write_run(tmp_path, make_record(run_id="seed1-00000000")).folder / "record.json"
-    broken.write_text("{ half")
+    broken.write_text(text)
     warnings: list[str] = []
     assert [run.record.run_id for run in stored_runs(tmp_path, warnings.append)] == ["seed0-12345678"]
     assert str(broken) in warnings[0]

@@ -88,6 +88,19 @@ def test_an_empty_choice_says_what_there_is(stored: Stored) -> None:
         Selection(dataset="sketchy").of([stored()])
 
 
+def test_runs_of_another_metric_engine_are_named_as_such(stored: Stored) -> None:
+    selection = Selection.of_suite(load_suite("default"), ())
+    with pytest.raises(BenchmarkError, match=rf"1 stored runs .* engine 1, not by {ENGINE_VERSION}\..*again"):
+        selection.of([stored(metric_engine="1")])
+
+
+def test_itq_codes_ask_for_every_seed_of_a_method_without_randomness(stored: Stored) -> None:
+    for codes, gaps in {"real": [], "itq, 64 bits": ["frozen on fold0 seed 1"]}.items():
+        run = stored(method="frozen", codes=codes, card={"is_random": False})
+        selection = Selection(rows=frozenset({("frozen", "")}), seeds=(0, 1), splits=("fold0",))
+        assert selection.missing([run]) == gaps
+
+
 def test_what_a_suite_lacks_is_named(stored: Stored) -> None:
     runs = [stored(seed=seed, variant="without triplets", card={"is_random": True}) for seed in (0, 2)]
     selection = Selection.of_suite(load_suite("zscmr-ablation"), runs)

@@ -43,6 +43,8 @@ SCORES = {
     "int64, its ends": RNG.choice(np.array([-(2**63), 0, 2**63 - 2, 2**63 - 1]), size=(Q, N)),
     "bool": TIED > 0,
     "tensor": torch.from_numpy(TIED),
+    "uint64 tensor": torch.from_numpy((TIED + 2**62).astype(np.uint64) * 2),
+    "tensor with a gradient": torch.from_numpy(TIED.astype(float)).requires_grad_(),
 }  # fmt: skip
 
 
@@ -124,12 +126,24 @@ def test_copies_in_the_gallery_tie_exactly(device, distance):
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("name", ["float64 with ties", "int8, its ends", "denormals", "float16"])
+@pytest.mark.parametrize(
+    "name", ["float64 with ties", "int8, its ends", "denormals", "float16", "tensor with a gradient"]
+)
 def test_first_ranks_are_the_same(device, name):
     given = {"k": 9, "exclude_self": True, **GROUPS, **_given(SCORES[name])}
     expected, found = (top_ranking(**given, device=on) for on in ("cpu", device))
     np.testing.assert_array_equal(found.items, expected.items)
     np.testing.assert_array_equal(found.tied, expected.tied)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_scores_stay_on_the_device_even_when_handed_in_as_embeddings(device, monkeypatch):
+    sizes, to_cpu = [], torch.Tensor.cpu
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: sizes.append(tensor.numel()) or to_cpu(tensor))
+    scores = torch.from_numpy(SCORES["float64 with ties"]).to(device)
+    options = {"distance": lambda block, _: block, "metrics": ["map@all", "p@5"], "device": device}
+    evaluate(scores, gallery_emb=torch.zeros(N, 1, device=device), **KNOWN, **options)
+    assert 0 < max(sizes) < Q * N / 4
 
 
 @pytest.mark.parametrize("device", DEVICES)

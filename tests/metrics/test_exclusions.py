@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,30 @@ def test_a_pair_with_equal_id_and_equal_group_is_removed_once():
 def test_items_without_a_group_are_not_one_group(nothing):
     found = leave_one_out(query_groups=nothing, gallery_groups=nothing)
     assert set(found.n_ranked.tolist()) == {30}
+
+
+def test_items_without_an_id_may_stand_beside_ids_of_the_other_kind():
+    numbers, names = [*range(29), ""], [*IDS[:28], -1, -1]
+    of_numbers = leave_one_out(query_ids=numbers, gallery_ids=range(30), metrics=["p@29"])
+    assert of_numbers.n_ranked.tolist() == [29] * 29 + [30]
+    of_names = leave_one_out(query_ids=names, gallery_ids=names, metrics=["p@29"])
+    assert of_names.n_ranked.tolist() == [29] * 28 + [30] * 2
+
+
+@pytest.mark.parametrize("kind", ["ids", "groups"])
+def test_numbers_never_name_what_text_names(kind):
+    with pytest.raises(ValueError, match=f"query_{kind} are numbers and gallery_{kind} are text: none could"):
+        leave_one_out(**{f"query_{kind}": range(30), f"gallery_{kind}": [str(i) for i in range(30)]})
+
+
+def test_nothing_of_queries_times_gallery_is_held_where_all_is_removed():
+    emb, same = np.zeros((1500, 1), dtype=np.float32), np.zeros(1500, dtype=int)
+    tracemalloc.start()
+    evaluate(emb, same, emb, same, metrics=["map@all"], block=16, exclude_self=True,
+             query_groups=same, gallery_groups=same)  # fmt: skip
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1500 * 1500  # bytes: a quarter of the scores in float32
 
 
 def test_ids_alone_remove_nothing():

@@ -40,7 +40,8 @@ def test_a_word_holds_64_bits(n_bits, n_words):
 
 
 @pytest.mark.parametrize(
-    ("n_bits", "dtype"), [(64, np.uint8), (192, np.uint8), (193, np.uint16), (512, np.uint16)]
+    ("n_bits", "dtype"),
+    [(64, np.uint8), (192, np.uint8), (193, np.uint16), (512, np.uint16), (65_473, np.uint32)],
 )
 def test_distances_are_the_smallest_type_that_holds_the_largest(n_bits, dtype):
     packed = pack(codes_of(n_bits))

@@ -108,6 +108,13 @@ def test_cosine_of_rows_too_long_to_square_in_float32_is_finite():
     )
 
 
+@pytest.mark.parametrize(("dtype", "length"), [(np.float32, 2e38), (np.float64, 1e160)])
+def test_cosine_of_rows_too_long_to_measure_is_refused_and_no_zero(dtype, length):
+    gallery = np.sign(GALLERY).astype(dtype) * dtype(length)
+    with pytest.raises(ValueError, match="product of the embeddings is nan or infinite"):
+        mean_ap(gallery=gallery, distance="cosine")
+
+
 @pytest.mark.parametrize("convert", [torch.from_numpy, lambda a: a.astype(float), lambda a: a.tolist()])
 def test_tensors_float64_and_lists_give_the_same_result(convert):
     assert mean_ap(convert(QUERIES), convert(GALLERY)) == pytest.approx(mean_ap(), abs=1e-5)
@@ -224,6 +231,8 @@ def test_non_finite_query_embeddings_are_refused_under_a_callable_too():
         (QUERIES[0], GALLERY, r"query_emb must have shape \(items, dimensions\), got \(16,\)"),
         (QUERIES, GALLERY[:, :0], r"gallery_emb must have shape \(items, dimensions\), got \(90, 0\)"),
         (QUERIES[:0], GALLERY, r"query_emb has no rows: got shape \(0, 16\)"),
+        (QUERIES, torch.zeros(0, 16), r"gallery_emb has no rows: got shape \(0, 16\)"),
+        (QUERIES, torch.full((90, 16), torch.inf), "gallery_emb: 90 of 90 rows hold nan"),
         (QUERIES, GALLERY[:0], "gallery_emb has no rows"),
         (np.float32(1), GALLERY, r"query_emb has no rows: got shape \(\)"),
         (QUERIES.astype(str), GALLERY, "query_emb must hold real numbers, got dtype <U"),

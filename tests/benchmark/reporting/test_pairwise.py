@@ -293,6 +293,12 @@ def test_a_single_seed_is_said_of_methods_that_depend_on_it(make_run):
     assert not any("seed of" in conclusion(found, pair) for pair in found.pairs if pair.row.name != "zscmr")
 
 
+def test_a_single_seed_is_said_of_every_method_under_itq_codes(make_run):
+    terms = {"card": {"is_random": False}, "protocol": {"codes": "itq, 64 bits"}}
+    found = pairwise([make_run(name, **terms) for name in ("centred", "frozen")], reference="centred")
+    assert "on one seed of frozen and of centred" in conclusion(found, found.pairs[0])
+
+
 def test_splits_are_said_to_share_training_classes_and_where_so_queries(make_run):
     runs = [*_runs(make_run, [0.1, 0.2]), *_runs(make_run, [0.1, 0.2], split="fold1")]
     found = pairwise(runs, row="zscmr", reference="centred")

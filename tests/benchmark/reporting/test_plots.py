@@ -1,5 +1,7 @@
 """What the figures say: labels, numbers, order. How they look is for eyes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -168,6 +170,12 @@ def test_retrieval_spreads_one_query_of_each_class_from_good_to_bad(run, index):
     values = [float(text.removeprefix("AP ")) for _, text in sketches]
     assert values == sorted(values, reverse=True)
     assert "one random sketch of each (seed 0)" in figure.get_suptitle().replace("\n", " ")
+
+
+def test_retrieval_names_the_variant(run, index):
+    smoke = replace(run, record=run.record.model_copy(update={"variant": "smoke"}))
+    title = retrieval(smoke, index, queries=[0], top=1).get_suptitle().replace("\n", " ")
+    assert title.startswith(f"{run.record.card['title']} (smoke), seed 0")
 
 
 def test_retrieval_takes_best_and_worst_of_more_classes_than_asked_for(run, index):
