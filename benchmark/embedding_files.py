@@ -90,12 +90,14 @@ def match(queries: Embeddings, gallery: Embeddings) -> tuple[Embeddings, Embeddi
     if not lacking:
         return queries, gallery, ""
     n_lacking = int(np.isin(queries.labels, list(lacking)).sum())
+    are_numbers = "U" not in (queries.labels.dtype.kind, gallery.labels.dtype.kind)
+    doubt = "one side counts its classes from 0 and the other from 1, or " if are_numbers else ""
     return (
         queries,
         gallery,
         f"{n_lacking} of {len(queries)} queries are left out: their class is not in the gallery "
-        f"({_examples(lacking)}). The gallery has {_examples(of_gallery)}; if that is one class written in "
-        "two ways, no number below can be trusted.",
+        f"({_examples(lacking)}). The gallery has {_examples(of_gallery)}; if {doubt}that is one class "
+        "written in two ways, no number below can be trusted.",
     )
 
 
@@ -125,6 +127,8 @@ def _checked_embeddings(value: Any, origin: str) -> Array:
         raise BenchmarkError(
             f"{origin}: embeddings must be real numbers, found {emb.dtype} of shape {emb.shape}."
         )
+    if emb.ndim == 2 and len(emb) == 0:
+        raise BenchmarkError(f"{origin}: no items: the embeddings have shape {emb.shape}, which is no row.")
     if emb.ndim != 2 or 0 in emb.shape:
         raise BenchmarkError(
             f"{origin}: embeddings must have shape (items, dimensions), found {emb.shape}. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import zipfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,11 @@ class Contents(NamedTuple):
 
 
 class _NotPlain(Exception):  # noqa: N818 - a state, not a fault
-    """The file holds Python objects."""
+    """The file holds Python objects. remedy: how to save the same without them."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.remedy = remedy
 
 
 def read_arrays(path: Path, wanted: Collection[str], flag: str) -> Contents:
@@ -33,6 +38,8 @@ def read_arrays(path: Path, wanted: Collection[str], flag: str) -> Contents:
     Raises BenchmarkError naming `flag` for a file that is not there, of another kind, damaged, or only
     readable by unpickling objects.
     """
+    if path.is_dir():
+        raise BenchmarkError(f"{flag} {path}: this is a folder. Give a file: {', '.join(READERS)}.")
     if not path.is_file():
         raise BenchmarkError(f"{flag} {path}: no such file.")
     reader = READERS.get(path.suffix.lower())
@@ -48,7 +55,7 @@ def read_arrays(path: Path, wanted: Collection[str], flag: str) -> Contents:
     except _NotPlain as error:
         raise BenchmarkError(
             f"{flag} {path}: {error}. Loading Python objects could run any code in the file, so it is not "
-            "done. Save plain arrays: numbers, or text as np.array(list_of_str)."
+            f"done. {error.remedy}"
         ) from error
     except Exception as error:  # every library has faults of its own for damaged files
         raise BenchmarkError(
@@ -58,9 +65,9 @@ def read_arrays(path: Path, wanted: Collection[str], flag: str) -> Contents:
 
 
 def _from_npz(path: Path, wanted: Collection[str]) -> Contents:
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no archive, as np.savez writes one")
     with np.load(path, allow_pickle=False) as file:
-        if isinstance(file, np.ndarray):
-            raise ValueError("it is one .npy array, not an archive")
         found = {}
         for name in file.files:
             if name in wanted:
@@ -83,7 +90,10 @@ def _no_pickles(what: str) -> Iterator[None]:
         yield
     except ValueError as error:
         if "pickle" in str(error):
-            raise _NotPlain(f"{what} holds pickled Python objects (an object array?)") from error
+            raise _NotPlain(
+                f"{what} holds pickled Python objects (an object array?)",
+                "Save plain arrays: numbers, or text as np.array(list_of_str).",
+            ) from error
         raise
 
 
@@ -93,7 +103,11 @@ def _from_torch(path: Path, wanted: Collection[str]) -> Contents:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise _NotPlain("it holds objects that are no tensors, text or numbers") from error
+        raise _NotPlain(
+            "it holds objects that are neither tensors nor lists",
+            "Save arrays of numbers as tensors and text as array.tolist(); or text labels in a file of their "
+            "own (--query-labels, --gallery-labels); or all as .npz, text there as np.array(list_of_str).",
+        ) from error
     if not isinstance(loaded, dict):
         return Contents({ALONE: _from_tensor(loaded)}, (ALONE,))
     found = {name: _from_tensor(value) for name, value in loaded.items() if name in wanted}

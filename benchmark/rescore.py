@@ -17,11 +17,15 @@ import metrics
 from benchmark.errors import BenchmarkError
 from benchmark.grade import scores_of
 from benchmark.records import PerQuery, Rankings, Score, StoredRun
+from benchmark.reporting.joining import newest
 from metrics.definitions import Metric, parse
 from metrics.evaluation import Evaluation
 
 IntArray = NDArray[np.int64]
-_LACKS = "Ask metrics.evaluate for it on the embeddings of a new run."
+_LACKS = (
+    "Runs keep no embeddings: `run_benchmark.py evaluate`, or metrics.evaluate, computes it from embeddings "
+    "of your own."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +77,19 @@ def with_metrics(run: StoredRun, metric_ids: Sequence[str]) -> StoredRun:
         values=np.concatenate(values),
     )
     return _Extended(run.folder, run.record.model_copy(update={"scores": scores}), extended)
+
+
+def shown_with_metrics(runs: Sequence[StoredRun], metric_ids: Sequence[str]) -> list[StoredRun]:
+    """Return the runs, those that a table shows with these metrics: older ones may lack the rankings.
+
+    Raises BenchmarkError as `rescore` does.
+    """
+    chosen, _ = newest([run for run in runs if run.record.status != "partial"])
+    shown = {run.folder for of_row in chosen.values() for seeds in of_row.values() for run in seeds}
+    return [
+        with_metrics(run, metric_ids) if run.folder in shown and run.record.status == "complete" else run
+        for run in runs
+    ]
 
 
 @dataclass(frozen=True)
@@ -175,7 +192,8 @@ def _check_determined(
     cut = f", {n_cut} of them because a tie runs past the last rank kept" if n_cut else ""
     raise BenchmarkError(
         f"{metric.id} needs {words}; run {run.record.run_id} keeps the first {n_top} of "
-        f"{evaluation.n_gallery} ranks, which leave {n_open} of {len(labels)} queries open{cut}. {_LACKS}"
+        f"{evaluation.n_gallery} ranks, which leave {n_open} of {len(labels)} queries open{cut}. "
+        f"Metrics that read no further than rank {n_top} can be had. {_LACKS}"
     )
 
 

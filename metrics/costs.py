@@ -49,6 +49,12 @@ def count_items(query_emb: Any, gallery_emb: Any, distance: Distance, block: int
             raise ValueError(f"{name} has no rows: got shape {tuple(array.shape)}.")
         check_finite(name, array)
     if not callable(distance):
+        if not isinstance(distance, str):
+            kind = type(distance).__name__
+            raise ValueError(
+                f"distance must be one of {', '.join(DISTANCES)}, or a callable; got {kind}. "
+                "Scores computed elsewhere go in by a callable that looks them up by row: metrics/README.md."
+            )
         if distance not in DISTANCES:
             raise ValueError(f"No distance named {distance!r}. Known: {', '.join(DISTANCES)}, or a callable.")
         _check_shapes((as_array(query_emb), as_array(gallery_emb)))

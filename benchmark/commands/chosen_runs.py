@@ -23,7 +23,9 @@ Reference = Annotated[
     typer.Option("--reference", help="Row that differences are taken to. Default: that of the suite."),
 ]
 Backbone = Annotated[str | None, typer.Option("--backbone", help="Backbone id.")]
-Codes = Annotated[str | None, typer.Option("--codes", help='As a table names them: real, "itq, 64 bits".')]
+Codes = Annotated[
+    str | None, typer.Option("--codes", help='real, sign, "itq, 64 bits", or a beginning such as itq.')
+]
 
 
 def choose_runs(
@@ -57,6 +59,8 @@ def choose_runs(
         "backbone": backbone,
         "codes": codes,
     }
+    if codes is not None:
+        flags["codes"] = _codes_of(codes, {run.record.protocol.codes for run in runs})
     given = {name: value for name, value in flags.items() if value is not None}
     stored = {
         "methods": {run.record.method for run in runs},
@@ -86,6 +90,17 @@ def choose_runs(
     return found, chosen.reference if chosen else "centred"
 
 
+def _codes_of(text: str, known: set[str]) -> str:
+    """Return the stored codes of which a text is the whole or the first words, else the text itself."""
+    # Up to a comma: "itq" is never one of the transductive kinds.
+    fitting = sorted(codes for codes in known if f"{codes}, ".startswith(f"{text}, "))
+    if text in known or not fitting:
+        return text
+    if len(fitting) > 1:
+        raise BenchmarkError(f"--codes {text} fits {'; '.join(fitting)}. Give enough of one to fit it alone.")
+    return fitting[0]
+
+
 def find_run(text: str, results_dir: Path) -> StoredRun:
     """Return the run of a folder, or of a name or its beginning. Raises BenchmarkError unless one fits."""
     from benchmark.records import read_run, stored_runs
@@ -96,6 +111,11 @@ def find_run(text: str, results_dir: Path) -> StoredRun:
         except ValueError as error:
             raise BenchmarkError(str(error)) from error
     stored = list(stored_runs(results_dir / "runs"))
+    if not stored:
+        raise BenchmarkError(
+            f"no run '{text}': there are no runs under {results_dir / 'runs'}. --results-dir names another "
+            "results folder; `run_benchmark.py run` makes runs."
+        )
     name = Path(text).name
     found = [run for run in stored if name and run.record.run_id.startswith(name)]
     if len(found) == 1:
@@ -105,6 +125,6 @@ def find_run(text: str, results_dir: Path) -> StoredRun:
         for run in (found or stored)[:8]
     )
     raise BenchmarkError(
-        f"'{text}' fits {len(found)} runs{'' if found else '; there are'}: {named or 'none'}. "
+        f"'{text}' fits {len(found)} runs{'' if found else '; there are'}: {named}. "
         f"Give enough of the id to fit one; the folders under {results_dir / 'runs'} carry them."
     )

@@ -25,6 +25,8 @@ from benchmark.commands.options import RESULTS_DIR, ResultsDir
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmark.records import StoredRun
     from benchmark.reporting.pairwise import Pairwise
 
@@ -50,7 +52,9 @@ def compare(
     protocol: Protocol = None,
     backbone: Backbone = None,
     codes: Codes = None,
-    metric: Annotated[str, typer.Option("--metric", help="Id of a stored metric.")] = "map@all",
+    metric: Annotated[
+        str, typer.Option("--metric", help="A measured metric, or one from the stored rankings.")
+    ] = "map@all",
     reference: Reference = None,
     format: Annotated[Format, typer.Option("--format", help="Written to stdout.")] = Format.TERMINAL,
     results_dir: ResultsDir = RESULTS_DIR,
@@ -91,7 +95,9 @@ def compare(
     else:
         runs, of_suite = choose_runs(results_dir, *flags)
         _require_one_dataset(runs)
-        found = pairwise(runs, row=row, reference=other or reference or of_suite, metric=metric)
+        found = pairwise(
+            _with_metric(runs, metric), row=row, reference=other or reference or of_suite, metric=metric
+        )
     console = Console()
     if format is Format.TERMINAL and console.is_terminal:
         console.print(rich_pairwise(found, width=console.width))
@@ -136,7 +142,16 @@ def _compare_runs(run: StoredRun, other: StoredRun, metric: str) -> Pairwise:
     for one in runs:
         variant = ", ".join(filter(None, (one.record.variant, one.record.run_id)))
         named.append(replace(one, record=one.record.model_copy(update={"variant": variant})))
-    return pairwise(named, row=row_name(named[0].record), reference=row_name(named[1].record), metric=metric)
+    names = [row_name(one.record) for one in named]
+    return pairwise(_with_metric(named, metric), row=names[0], reference=names[1], metric=metric)
+
+
+def _with_metric(runs: Sequence[StoredRun], metric: str) -> Sequence[StoredRun]:
+    from benchmark.rescore import shown_with_metrics
+
+    if any(metric in run.record.scores for run in runs):
+        return runs  # a row without it is left out, and named
+    return shown_with_metrics(runs, [metric])
 
 
 def _require_one_dataset(runs: tuple[StoredRun, ...]) -> None:

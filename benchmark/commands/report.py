@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,11 @@ def report(result: SuiteResult, name: str, results_dir: Path, display: SuiteDisp
                 f"{run.record.status}: {run.record.method}, {protocol.split}: {run.record.reason}.{log}"
             )
     if not complete:
-        partial = sum(run.record.status == "partial" for run in result.runs)
-        display.message(
-            f"No table: {partial} of {len(result.runs)} runs are partial (--limit), none is complete."
+        counted = Counter(run.record.status for run in result.runs)
+        statuses = ", ".join(
+            f"{n} {status}{' (--limit)' if status == 'partial' else ''}" for status, n in counted.items()
         )
+        display.message(f"No table: no run is complete; {statuses}.")
         return
     comparison = compare(result.runs, reference=result.data.suite.reference)
     print_comparison(comparison)

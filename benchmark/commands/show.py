@@ -33,7 +33,9 @@ def show(
     ] = None,
     query: Annotated[
         str | None,
-        typer.Option("--query", help="One query: its position from 0, or a part of its sketch's name."),
+        typer.Option(
+            "--query", help="One query: its position from 0, a part of its sketch's name, or a class."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines; draws nothing.")] = False,
     data_root: DataRoot = None,
@@ -114,12 +116,12 @@ def _show_query(
     from benchmark.commands.table import index_of
     from benchmark.reporting.query_result import find_query, query_result
 
-    query = find_query(run.per_query(), text)
     index, no_picture = None, ""
     try:
         index = index_of(run, data_root, cache_dir)
     except BenchmarkError as error:
         no_picture = str(error)
+    query = find_query(run.per_query(), text, index)
     result = query_result(run, query, metric_ids, index)
     if as_json:
         run_of = {name: getattr(run.record, name) for name in ("run_id", "method", "variant", "seed")}

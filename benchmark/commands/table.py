@@ -24,8 +24,6 @@ from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, ResultsD
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from benchmark.records import StoredRun
     from benchmark.reporting.comparison import Comparison
     from datasets.base import DatasetIndex
@@ -83,6 +81,7 @@ def table(
     from benchmark.commands.report import print_comparison
     from benchmark.reporting import tables
     from benchmark.reporting.comparison import by_dataset, compare
+    from benchmark.rescore import shown_with_metrics
 
     runs, of_suite = choose_runs(results_dir, suite, dataset, splits, methods, protocol, backbone, codes)
     tables_of = by_dataset(runs)
@@ -93,7 +92,7 @@ def table(
         )
     wanted = options.words(metrics)
     for of_dataset in tables_of.values():
-        measured = of_dataset if wanted is None else _with_metrics(of_dataset, wanted)
+        measured = of_dataset if wanted is None else shown_with_metrics(of_dataset, wanted)
         comparison = compare(measured, reference=reference or of_suite, metric_ids=wanted)
         _require_row(comparison, reference)
         if format is Format.TERMINAL:
@@ -146,19 +145,6 @@ def plot(
             parts += [run.record.method, run.record.protocol.split]
         for path in save_figure(figure, results_dir / "figures" / "-".join(parts)):
             typer.echo(path)
-
-
-def _with_metrics(runs: Sequence[StoredRun], metric_ids: Sequence[str]) -> list[StoredRun]:
-    """Return the runs, those that a table shows with these metrics: older ones may lack the rankings."""
-    from benchmark.reporting.joining import newest
-    from benchmark.rescore import with_metrics
-
-    chosen, _ = newest([run for run in runs if run.record.status != "partial"])
-    shown = {run.folder for of_row in chosen.values() for seeds in of_row.values() for run in seeds}
-    return [
-        with_metrics(run, metric_ids) if run.folder in shown and run.record.status == "complete" else run
-        for run in runs
-    ]
 
 
 def _require_row(comparison: Comparison, reference: str | None) -> None:

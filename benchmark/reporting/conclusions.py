@@ -62,8 +62,14 @@ def _test(found: Pairwise) -> str:
     )
     if len(found.pairs) > 1:
         text += (
-            f" p (Holm) and its least value are adjusted for {len(found.pairs)} comparisons made together."
+            f" p (Holm) and its least value are adjusted for {len(found.pairs)} comparisons made together;"
         )
+    else:
+        text += (
+            " This p holds if this one comparison was planned: several need Holm's correction, which "
+            "`compare --reference` without rows makes;"
+        )
+    text += " intervals are not adjusted for the number of comparisons."
     if found.n_shared_classes:
         text += (
             f" {found.n_shared_classes} classes are unseen in several splits: each has one sign in the test, "
@@ -99,10 +105,13 @@ def _verdict(found: Pairwise, pair: Pair) -> str:
 def _evidence(found: Pairwise, pair: Pair) -> str:
     value, low, high = map(signed, (pair.difference.value, pair.difference.ci_low, pair.difference.ci_high))
     n_pairs = len(found.pairs)
-    after = f" after Holm's correction for {n_pairs} comparisons" if n_pairs > 1 else ""
+    terms = f"after Holm's correction for {n_pairs} comparisons"
+    if n_pairs == 1:
+        terms = "if this one comparison was planned"
     least = ", the least attainable" if pair.p_holm <= pair.smallest_p_holm < 1 else ""
     return (
-        f"{value} [{low}, {high}], sign-flip p over classes = {p_text(pair.p_holm)}{after}{least}, "
+        f"{value} [{low}, {high}], sign-flip test of the class means: {signed(pair.test.statistic)}, "
+        f"p = {p_text(pair.p_holm)} {terms}{least}, "
         f"classes better {pair.n_better}, worse {pair.n_worse}"
     )
 

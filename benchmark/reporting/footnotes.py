@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from benchmark.codes.itq import N_ITERATIONS
 from benchmark.registry import DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
 from metrics.definitions import parse
@@ -16,6 +17,11 @@ N_CLASSES_ENOUGH = 40
 _TIE_RULES = {
     "expected": "items of equal score count with the mean over all their orders",
     "stable": "items of equal score stay in one seeded order of the gallery",
+}
+_ITQ_ITEMS = {  # kind of codes -> whose means are removed, and what directions are fitted on
+    "itq": ("seen", "equally many seen sketches and photos"),
+    "itq/queries": ("test", "the test queries (transductive)"),
+    "itq/gallery": ("test", "the test photos (transductive)"),
 }
 _SYMBOLS = (
     "One query ranks N items, R of them positive at ranks r_1 < ... < r_R, h_k of them among the first k; "
@@ -37,6 +43,7 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ("Data", _data(comparison)),
         ("Sizes", "; ".join(_sizes(comparison.folds))),
         ("Pictures", _pictures(comparison)),
+        ("Codes", _codes(comparison.protocol.codes)),
         ("Metrics", "; ".join(_definitions(metric_ids)) + ". " + _SYMBOLS),
         ("Ties", _TIE_RULES.get(comparison.protocol.ties, comparison.protocol.ties) + "."),
         (
@@ -85,9 +92,25 @@ def _sizes(folds: Sequence[Fold]) -> Iterator[str]:
 
 def _pictures(comparison: Comparison) -> str:
     protocol = comparison.protocol
+    codes = ", codes real" if protocol.codes == "real" else ""  # others have a footnote of their own
     return (
-        f"backbone {comparison.backbone}, features {protocol.feature_norm}, pairs by {protocol.pairs}, "
-        f"codes {protocol.codes}; {protocol.preprocessing}."
+        f"backbone {comparison.backbone}, features {protocol.feature_norm}, pairs by {protocol.pairs}"
+        f"{codes}; {protocol.preprocessing}."
+    )
+
+
+def _codes(term: str) -> str:
+    """What codes named as in a record are; empty for real embeddings."""
+    kind, *details = term.split(", ")
+    if kind == "real":
+        return ""
+    if kind == "sign":
+        return "the sign of each coordinate, compared by Hamming distance."
+    removed, fitted = _ITQ_ITEMS[kind]
+    return (
+        f"{kind}: iterative quantisation (Gong and Lazebnik, CVPR 2011) to {details[0]}, compared by Hamming "
+        f"distance: each modality's mean over {removed} items removed, then PCA and a rotation fitted on "
+        f"{fitted}, {N_ITERATIONS} iterations; rows that differ by centring alone become equal."
     )
 
 

@@ -21,6 +21,7 @@ from benchmark.reporting.pairwise_data import csv_text, json_text
 from benchmark.reporting.table_layout import DASH, DIGITS
 
 _N_SHOWN = 6
+_N_WORTH_HIDING = 5
 _N_NAMED = 3
 _BAR = 8
 _GAP = 2
@@ -179,7 +180,7 @@ def _summary_row(pair: Pair, *, has_many: bool) -> tuple[str, ...]:
 def _classes(found: Pairwise, pair: Pair) -> _Sheet:
     """The classes of one comparison that gain and lose most; all of them where they are few."""
     effects = pair.effects
-    if len(effects) > 2 * _N_SHOWN:
+    if len(effects) >= 2 * _N_SHOWN + _N_WORTH_HIDING:
         effects = (*effects[:_N_SHOWN], *effects[-_N_SHOWN:])
     left = len(pair.effects) - len(effects)
     others = f"; {left} classes between them in --format csv and json" if left else ""

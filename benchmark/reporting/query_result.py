@@ -48,20 +48,29 @@ class QueryResult:
     photos: tuple[Photo, ...]
 
 
-def find_query(per_query: PerQuery, text: str) -> int:
+def find_query(per_query: PerQuery, text: str, index: DatasetIndex | None = None) -> int:
     """Return the position of a query given by its position, its sketch's name or a part that fits one name.
+
+    With an index, the name of a class that has one query fits too.
 
     Raises BenchmarkError, with the names that fit, when none or several do.
     """
     names: list[str] = per_query.names.tolist()
-    if text.isdecimal():
-        if int(text) < len(names):
+    class_of = _classes(index.class_names, index.sketches) if index else {}
+    if text.removeprefix("-").isdecimal():
+        if 0 <= int(text) < len(names):
             return int(text)
         raise BenchmarkError(f"the run has queries 0 to {len(names) - 1}, not {text}.")
-    fitting = [text] if text in names else [name for name in names if text in name]
+    fitting = (
+        [text] if text in names else [name for name in names if text in name or text == class_of.get(name)]
+    )
     if len(fitting) == 1:
         return names.index(fitting[0])
-    shown = [f"{names.index(name)} ({name})" for name in (fitting or names)[:_N_NAMED]]
+    labels = dict(zip(names, per_query.labels.tolist(), strict=True))
+    shown = [
+        f"{names.index(name)} ({name}, {class_of.get(name, f'class {labels[name]}')})"
+        for name in (fitting or names)[:_N_NAMED]
+    ]
     more = len(fitting or names) - len(shown)
     raise BenchmarkError(
         f"'{text}' fits {len(fitting)} of {len(names)} query sketches{'' if fitting else '; there are'}: "

@@ -183,7 +183,7 @@ def test_limited_runs_stay_out_of_the_table_and_it_says_so(
 ) -> None:
     assert call(*grid, "--plugin", write_plugin("m"), "--methods", "m", "--limit", 2) == 0
     printed = capsys.readouterr()
-    assert "1 of 1 runs are partial (--limit)" in printed.err
+    assert "no run is complete; 1 partial (--limit)" in printed.err
     assert "map@all  " not in printed.out
 
 
@@ -203,7 +203,7 @@ def test_limited_runs_stay_out_of_the_table_and_it_says_so(
         (("run", "--plugin", "nowhere.py"), "no such file"),
         (("run", "--methods", "frozen", "--backbone", "vgg"), "no backbone named 'vgg'"),
         (("list", "everything"), "everything"),
-        (("show", "seed9-none"), "fits 0 runs"),
+        (("show", "seed9-none"), "'seed9-none'"),
         (("table", "--dataset", "none"), "no stored run fits"),
         (("run", "--data-root", "somewhere"), "takes no --data-root"),
         (("run", "--suite", "nowhere.toml"), "no suite file nowhere.toml"),

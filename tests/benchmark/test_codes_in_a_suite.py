@@ -126,9 +126,17 @@ def test_a_method_without_randomness_runs_every_seed_under_itq_alone(run: Run) -
 
 def test_the_table_of_transductive_codes_says_so_and_how_small_they_are(run: Run) -> None:
     comparison = compare(run(codes="itq/queries", bits=2))
-    note = "codes itq/queries, 2 bits, transductive: fitted on test queries"
+    note = "to 2 bits, compared by Hamming distance: each modality's mean over test items removed, then PCA "
+    note += "and a rotation fitted on the test queries (transductive), 50 iterations"
     assert note in " ".join(render(comparison, "plain", per_fold=True).split())
     assert [row.bytes_per_photo for row in comparison.rows] == [1]
+
+
+def test_a_table_without_a_complete_run_counts_what_there_is(
+    call: Callable[..., int], capsys: Captured
+) -> None:
+    call("--codes", "itq", "--bits", N_COLOURS + 1)
+    assert "No table: no run is complete; 1 failed." in " ".join(capsys.readouterr().err.split())
 
 
 def test_flags_choose_codes_and_bits(call: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:

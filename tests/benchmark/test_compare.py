@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from benchmark import cli
-from benchmark.records import PerQuery, Protocol, Record, Score, StoredRun, digest, write_run
+from benchmark.records import PerQuery, Protocol, Rankings, Record, Score, StoredRun, digest, write_run
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ("ant", "bee", "cat", "dog", "eel", "fox")
@@ -49,6 +49,7 @@ def _store(results: Path, method: str, gains: Any, split: str = "fold0", **chang
         "per_class": {"map@all": dict(zip(CLASSES, means.tolist(), strict=False))},
         "card": {**old["card"], "is_random": False},
     }
+    rankings = changes.pop("rankings", None)
     record = Record(**{**old, **fields, **changes})
     per_query = PerQuery(
         metric_ids=np.array(["map@all"]),
@@ -56,7 +57,7 @@ def _store(results: Path, method: str, gains: Any, split: str = "fold0", **chang
         labels=np.repeat(np.arange(means.size), 2),
         names=np.array([f"{split}/{i}.png" for i in range(2 * means.size)]),
     )
-    return write_run(results / "runs", record, per_query=per_query)
+    return write_run(results / "runs", record, per_query=per_query, rankings=rankings)
 
 
 @pytest.fixture
@@ -122,6 +123,45 @@ def test_markdown_holds_the_conclusion(compare: Call, capsys: Captured) -> None:
     assert "\n- On these 6 classes of" in capsys.readouterr().out
 
 
+def test_a_metric_that_was_not_measured_is_read_off_the_rankings(
+    compare: Call, results: Path, capsys: Captured
+) -> None:
+    own = np.repeat(np.arange(6), 2)  # one photo a class: first in one row, last in the other
+    others = np.array([[photo for photo in range(6) if photo != label] for label in own])
+    tops = {"sae": np.column_stack([own, others]), "cca": np.column_stack([others, own])}
+    for method, top in tops.items():
+        photos = {"names": np.array([f"{i}.jpg" for i in range(6)]), "labels": np.arange(6)}
+        rankings = Rankings(top=top.astype(np.int32), tied=np.zeros(top.shape, dtype=bool), **photos)
+        _store(results, method, np.zeros(6), rankings=rankings)
+    assert compare("sae", "cca", "--metric", "p@1", "--format", "json", "--methods", "sae,cca") == 0
+    (pair,) = json.loads(capsys.readouterr().out)["pairs"]
+    assert pair["difference"]["value"] == 1.0
+
+
+@pytest.mark.parametrize("text", ["itq", "itq, 32 bits"])
+def test_codes_are_chosen_by_their_first_words(
+    text: str, compare: Call, results: Path, capsys: Captured
+) -> None:
+    for codes in ("itq, 32 bits", "itq/gallery, 32 bits, transductive: fitted on test photos"):
+        for method in ("centred", "zscmr"):
+            _store(results, method, GAINS if method == "zscmr" else np.zeros(6), protocol={"codes": codes})
+    assert compare("zscmr", "centred", "--codes", text) == 0
+    assert (
+        "to 32 bits, compared by Hamming distance: each modality's mean over seen" in capsys.readouterr().out
+    )
+    assert compare("zscmr", "centred", "--codes", "itq/gallery") == 0
+    assert "fitted on the test photos (transductive), 50 iterations" in capsys.readouterr().out
+
+
+def test_codes_that_fit_several_are_refused_with_these(
+    compare: Call, results: Path, capsys: Captured
+) -> None:
+    for n_bits in (32, 64):
+        _store(results, "zscmr", GAINS, protocol={"codes": f"itq, {n_bits} bits"})
+    assert compare("zscmr", "centred", "--codes", "itq") == 1
+    assert "--codes itq fits itq, 32 bits; itq, 64 bits." in " ".join(capsys.readouterr().err.split())
+
+
 def test_two_runs_are_compared_by_id_and_by_folder(compare: Call, results: Path, capsys: Captured) -> None:
     smoke = _store(results, "zscmr", np.array(GAINS) / 2, variant="smoke", run_id="seed0-5abcdef0")
     whole = _store(results, "zscmr", GAINS, run_id="seed1-0fedcba5", seed=1)
@@ -180,7 +220,7 @@ def test_a_run_that_is_not_complete_is_refused(compare: Call, results: Path, cap
         (("zscmr",), "compare takes two rows, A and B"),
         (("zscmr", "frozen", "--reference", "centred"), "--reference centred"),
         (("zscmr", "centred", "--metric", "map@200"), "map@200/min_k_r"),
-        (("zscmr", "centred", "--metric", "mrr"), "no run holds metric 'mrr'"),
+        (("zscmr", "centred", "--metric", "mrr"), "rankings.npz cannot be read"),
         (("--reference", "centered"), "Close names: centred"),
         (("seed0-12", "centred"), "name two rows, or two runs"),
         (("seed0-12", "seed0-34"), "leave out --suite, --dataset"),

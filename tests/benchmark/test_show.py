@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ import pytest
 
 from benchmark import cli
 from benchmark.configs import ResolvedConfig
+from benchmark.errors import BenchmarkError
 from benchmark.execute import execute
 from benchmark.plan import GridCell, plan
 from benchmark.prepare import PreparedData, Where
 from benchmark.records import StoredRun
+from benchmark.reporting.query_result import find_query
 from benchmark.reporting.retrieval_plot import one_query
 from benchmark.suite import Suite
 from methods.base import FitProgress, MethodCard, RetrievalMethod
@@ -159,17 +162,40 @@ def test_a_query_is_found_by_its_name_or_a_part_that_fits_one(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("dog", "'dog' fits 0 of 6 query sketches; there are: 0 (sketch/circle/circle-0.png), 1 ("),
+        ("dog", "'dog' fits 0 of 6 query sketches; there are: 0 (sketch/circle/circle-0.png, circle), 1 ("),
         ("6", "the run has queries 0 to 5, not 6"),
+        ("-1", "the run has queries 0 to 5, not -1"),
         (
             "e-1",
-            "'e-1' fits 2 of 6 query sketches: 1 (sketch/circle/circle-1.png), 4 (sketch/wave/wave-1.png).",
+            "'e-1' fits 2 of 6 query sketches: 1 (sketch/circle/circle-1.png, circle), "
+            "4 (sketch/wave/wave-1.png, wave).",
         ),
     ],
 )
 def test_a_query_that_is_not_there_is_refused(text: str, message: str, show: Call, capsys: Captured) -> None:
     assert show("--query", text) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_class_name_fits_its_queries_where_no_name_holds_it(made: tuple[StoredRun, PreparedData]) -> None:
+    run, data = made
+    names = [name.replace("wave", "sea") for name in run.per_query().names.tolist()]
+    sketches = replace(
+        data.index.sketches, names=tuple(n.replace("wave", "sea") for n in data.index.sketches.names)
+    )
+    per_query = replace(run.per_query(), names=np.array(names))
+    with pytest.raises(BenchmarkError, match=r"'wave' fits 3 of 6 .*: 3 \(sketch/sea/sea-0\.png, wave\)"):
+        find_query(per_query, "wave", replace(data.index, sketches=sketches))
+
+
+def test_without_runs_the_folder_and_its_flag_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Captured
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["x", "show", "seed0", "--results-dir", str(tmp_path)])
+    assert cli.main() == 1
+    message = capsys.readouterr().err
+    assert f"there are no runs under {tmp_path / 'runs'}" in message
+    assert "--results-dir" in message
 
 
 def test_the_ranking_of_a_query_is_data_for_machines(

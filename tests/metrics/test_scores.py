@@ -255,3 +255,17 @@ def test_unknown_distance_is_refused_with_the_known_ones():
 def test_block_must_be_a_whole_number_from_one(block):
     with pytest.raises(ValueError, match="block must be a whole number from 1"):
         mean_ap(block=block)
+
+
+def test_a_matrix_of_scores_is_no_distance_and_the_message_says_how_it_goes_in():
+    with pytest.raises(ValueError, match=r"distance must be one of euclidean, .* got ndarray.*by row"):
+        mean_ap(distance=np.zeros((23, 90)))
+
+
+def test_scores_computed_elsewhere_go_in_by_row_number():
+    scores = -cdist(QUERIES, GALLERY)
+    found = evaluate(
+        np.arange(23)[:, None], QUERY_LABELS, np.zeros((90, 1)), GALLERY_LABELS,
+        metrics=["map@all"], distance=lambda rows, _: scores[rows[:, 0]], block=5,
+    )  # fmt: skip
+    assert found.summary["map@all"] == pytest.approx(mean_ap(), abs=1e-5)

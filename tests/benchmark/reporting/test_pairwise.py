@@ -207,8 +207,24 @@ def test_a_verdict_takes_interval_and_test(found, difference, side):
     sentence = _sentence(found, difference, p=0.002)
     assert f"On these 4 classes of toy, zscmr ranks {side} than centred in map@all" in sentence
     value, low, high = difference
-    assert f"{value:+.3f} [{low:+.3f}, {high:+.3f}], sign-flip p over classes = 0.002" in sentence
+    assert f"{value:+.3f} [{low:+.3f}, {high:+.3f}], sign-flip test of the class means: " in sentence
     assert "classes better 3, worse 1" in sentence
+
+
+def test_p_stands_beside_the_mean_it_tests_and_on_what_terms(found):
+    sentence = _sentence(found, (0.05, 0.03, 0.07), p=0.026, by_class=0.043)
+    test = "sign-flip test of the class means: +0.043, p = 0.026 if this one comparison was planned, "
+    assert test in sentence
+    assert "several need Holm's correction, which `compare --reference`" in _note(found, "Test")
+
+
+def test_of_several_comparisons_the_intervals_are_said_to_be_unadjusted(make_run, found):
+    runs = _runs(make_run, [0.1, 0.2, 0.3])
+    runs += _runs(make_run, [0.1, 0.2, 0.3], methods=("centred", "sae"))[1:]
+    several = pairwise(runs, reference="centred")
+    for one in (found, several):
+        assert "intervals are not adjusted for the number of comparisons" in _note(one, "Test")
+    assert "if this one comparison was planned" not in conclusion(several, several.pairs[0])
 
 
 def test_no_difference_shown_is_not_called_equality(found):
@@ -275,7 +291,9 @@ def test_too_few_classes_for_the_level_are_said(make_run):
 
 def test_the_least_attainable_p_is_named_when_reached(make_run):
     found = pairwise(_runs(make_run, np.linspace(0.1, 0.2, 12)), row="zscmr", reference="centred")
-    assert "= 0.00049, the least attainable" in conclusion(found, found.pairs[0])
+    assert "= 0.00049 if this one comparison was planned, the least attainable" in conclusion(
+        found, found.pairs[0]
+    )
     assert "12 classes (+ better, - worse), least attainable p 0.00049" in render_pairwise(found, "plain")
 
 
@@ -354,6 +372,15 @@ def test_the_largest_gains_and_losses_are_shown_and_the_rest_counted(make_run):
     shown = [line.split()[1] for line in text.splitlines() if line.startswith("class ") and "│" in line]
     assert shown == [str(i) for i in (*range(19, 13, -1), *range(5, -1, -1))]
     assert "8 classes between them in --format csv and json" in text
+
+
+def test_no_class_is_hidden_where_few_would_be(make_run):
+    for n_classes, is_whole in ((16, True), (17, False)):
+        gains = np.linspace(-0.2, 0.3, n_classes)
+        text = render_pairwise(
+            pairwise(_runs(make_run, gains, split=f"f{n_classes}"), row="zscmr", reference="centred"), "plain"
+        )
+        assert ("classes between them" not in text) == is_whole
 
 
 def test_beside_several_rows_the_classes_that_differ_most_are_named(make_run):

@@ -69,6 +69,13 @@ def test_plain_text_is_never_cut(make_run):
     assert f"{name} on fold0, failed: {reason}" in text
 
 
+def test_codes_that_are_not_real_have_a_footnote(make_run):
+    assert "Codes" not in _notes(compare([make_run()]))
+    notes = _notes(compare([make_run(split="signs", protocol={"codes": "sign"})]))
+    assert notes["Codes"] == "the sign of each coordinate, compared by Hamming distance."
+    assert "codes" not in notes["Pictures"]
+
+
 def test_chance_is_never_best(make_run):
     runs = [make_run(m, chance=0.9, scores={"map@all": [v] * 4}) for m, v in (("centred", 0.5), ("cca", 0.4))]
     text = render(compare(runs), "markdown", per_fold=False)
