@@ -24,6 +24,7 @@ from methods.base import FitProgress, RetrievalMethod
 FEATURE_BATCH = 512
 PICTURE_BATCH = 32
 N_ALONE = 3
+_EMBED = {"sketch": "embed_sketches", "photo": "embed_photos"}
 
 
 @dataclass(frozen=True)
@@ -103,15 +104,18 @@ def fit_and_embed(
     encode = None
     if codes.kind is not CodeKind.REAL:
         with _seeded(seed), _timed(phases_s, "fit_codes"):
-            encode = make_encoder(codes, lambda: _embed_seen(method, task, device), seed=seed)
+            encode = make_encoder(
+                codes, lambda: _embed_seen(method, task, device), seed=seed, modalities=task.terms.modalities
+            )
     with _seeded(seed), _timed(phases_s, "embed"):
         items = task.test_items()
-        query_emb = _embed(method.embed_sketches, items.queries, device)
-        gallery_emb = _embed(method.embed_photos, items.gallery, device)
+        query_modality, gallery_modality = task.terms.modalities
+        query_emb = _embed(getattr(method, _EMBED[query_modality]), items.queries, device)
+        gallery_emb = _embed(getattr(method, _EMBED[gallery_modality]), items.gallery, device)
     if query_emb.shape[1] != gallery_emb.shape[1] and method.distance != "own":
         raise ValueError(
-            f"embed_sketches gives width {query_emb.shape[1]}, embed_photos {gallery_emb.shape[1]}: "
-            "a distance needs one width"
+            f"{_EMBED[query_modality]} gives width {query_emb.shape[1]}, "
+            f"{_EMBED[gallery_modality]} {gallery_emb.shape[1]}: a distance needs one width"
         )
     answers = task.answers()
     in_file_order: tuple[NDArray[Any], NDArray[Any]] = (

@@ -38,7 +38,9 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
                 codes=data.codes,
             )
             start = time.perf_counter()
-            graded = grade(embedded, data.index, interval_seed=run.protocol.interval_seed, device=device)
+            graded = grade(
+                embedded, data.index, data.terms, interval_seed=run.protocol.interval_seed, device=device
+            )
             phases_s = {**embedded.phases_s, "evaluate": time.perf_counter() - start}
             embedded.method.save(model)
         except NotRunnable as error:
@@ -76,7 +78,7 @@ def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
         seed=run.seed,
         backbone=data.suite.backbone,
         weights_sha256=data.backbone.weights_sha256(),
-        backbone_preprocessing=data.backbone.card.preprocessing,
+        backbone_preprocessing=data.backbone.steps(data.preprocessing),
         class_vectors_sha256=data.class_vectors_sha256(run.method.card),
         source_sha256=run.source_sha256,
         config=run.config.values,
@@ -84,6 +86,7 @@ def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
         card=_plain(vars(run.method.card)),
         protocol=run.protocol,
         fingerprint=run.protocol.fingerprint,
+        split_family=run.split.family,
         environment=describe_environment(data.where.device),
         skipped_files=list(data.index.skipped),
     )

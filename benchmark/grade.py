@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import metrics
 from benchmark.embed import Embedded
 from benchmark.records import Counts, PerQuery, Rankings, Score
 from datasets.base import DatasetIndex
+from datasets.settings import ZERO_SHOT, TestTerms
 from datasets.task import Answers
 from metrics.evaluation import Evaluation
 from metrics.intervals import bootstrap_means, confidence_interval
@@ -28,24 +29,114 @@ class Graded:
     rankings: Rankings
 
 
-def grade(embedded: Embedded, index: DatasetIndex, *, interval_seed: int, device: str) -> Graded:
-    """Evaluate embeddings with the default metrics. Raises ValueError for embeddings that are not finite."""
+def grade(
+    embedded: Embedded, index: DatasetIndex, terms: TestTerms, *, interval_seed: int, device: str
+) -> Graded:
+    """Evaluate embeddings with the default metrics. Raises ValueError for embeddings that are not finite.
+
+    Queries of unseen and of seen classes are evaluated apart, in one gallery.
+    """
+    is_seen = embedded.answers.query_is_seen
+    unseen_queries = _with_queries(embedded, ~is_seen)
+    fields, evaluation = _measured(unseen_queries, index, terms, interval_seed, device)
+    if is_seen.any():
+        seen_queries = _with_queries(embedded, is_seen)
+        fields["seen_scores"] = _measured(seen_queries, index, terms, interval_seed, device)[0]["scores"]
+        fields["counts"] = fields["counts"].model_copy(update={"n_seen_queries": int(is_seen.sum())})
+    return Graded(
+        fields,
+        _per_query(unseen_queries.answers, index, evaluation),
+        _rankings(unseen_queries, index, terms, device),
+    )
+
+
+def evaluate(
+    embedded: Embedded, index: DatasetIndex, *, device: str, terms: TestTerms = ZERO_SHOT
+) -> Evaluation:
+    """Return the default metrics of embedded test items; instances count where the data set has them."""
     answers = embedded.answers
-    evaluation = evaluate(embedded, index, device=device)
-    ids = tuple(evaluation.per_query)
-    values = np.stack([evaluation.per_query[metric_id] for metric_id in ids])
-    n_unseen = len(np.unique(answers.gallery_labels))
+    query_instances, gallery_instances = _instances(index, answers)
+    query_labels, gallery_labels = relevance_labels(
+        terms.relevance, answers.query_labels, answers.gallery_labels, query_instances, gallery_instances
+    )
+    return metrics.evaluate(
+        embedded.query_emb,
+        query_labels,
+        embedded.gallery_emb,
+        gallery_labels,
+        distance=embedded.distance,
+        query_instances=query_instances,
+        gallery_instances=gallery_instances,
+        device=device,
+        **_excluded(index, answers, terms),
+    )
+
+
+def relevance_labels(
+    relevance: str,
+    query_classes: NDArray[np.int64],
+    gallery_classes: NDArray[np.int64],
+    query_instances: Any,
+    gallery_instances: Any,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return labels that are equal where an item is relevant to a query: classes, or numbers of instances.
+
+    An item without an instance gets a number that no other has.
+    """
+    if relevance == "category":
+        return query_classes, gallery_classes
+    names = np.concatenate([np.asarray(query_instances), np.asarray(gallery_instances)])
+    numbers = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    is_alone = names == ""
+    numbers[is_alone] = numbers.max() + 1 + np.arange(is_alone.sum())
+    return numbers[: len(query_classes)], numbers[len(query_classes) :]
+
+
+def scores_of(evaluation: Evaluation, labels: NDArray[np.int64], *, interval_seed: int) -> dict[str, Score]:
+    """Means of all metrics of an evaluation, with interval and chance. labels: (Q,) classes of queries."""
+    values = np.stack(list(evaluation.per_query.values()))
+    ends = confidence_interval(bootstrap_means(values, labels, seed=interval_seed))
+    scores = {}
+    for metric_id, of_queries, low, high in zip(evaluation.per_query, values, *ends, strict=True):
+        of_classes = [mean for mean in _class_means(of_queries, labels).values() if np.isfinite(mean)]
+        scores[metric_id] = Score(
+            value=evaluation.summary[metric_id],
+            ci_low=float(low),
+            ci_high=float(high),
+            class_balanced=float(np.mean(of_classes)) if of_classes else float("nan"),
+            chance=metrics.chance(
+                evaluation.n_ranked, evaluation.n_relevant, metric_id, evaluation.n_instances
+            ),
+            n_queries_used=int(np.isfinite(of_queries).sum()),
+        )
+    return scores
+
+
+def _measured(
+    embedded: Embedded, index: DatasetIndex, terms: TestTerms, interval_seed: int, device: str
+) -> tuple[dict[str, Any], Evaluation]:
+    """The fields of a record that come from one set of queries."""
+    answers = embedded.answers
+    evaluation = evaluate(embedded, index, device=device, terms=terms)
+    names = index.class_names
+    n_tested = len(np.unique(answers.query_labels))
     fields = {
         "scores": scores_of(evaluation, answers.query_labels, interval_seed=interval_seed),
         "dropped_metrics": dict(evaluation.dropped),
         "pr_curve": evaluation.pr_curve.tolist(),
         "chance_pr_curve": metrics.chance_pr_curve(evaluation.n_ranked, evaluation.n_relevant).tolist(),
-        "per_class": _per_class(evaluation, index.class_names),
+        "per_class": {
+            metric_id: {
+                names[label]: mean if np.isfinite(mean) else None
+                for label, mean in _class_means(values, answers.query_labels).items()
+            }
+            for metric_id, values in evaluation.per_query.items()
+        },
         "counts": Counts(
             n_queries=evaluation.n_queries,
             n_gallery=evaluation.n_gallery,
-            n_unseen_classes=n_unseen,
-            n_seen_classes=len(index.class_names) - n_unseen,
+            n_unseen_classes=n_tested,
+            n_seen_classes=len(names) - n_tested,
             n_train_classes=embedded.n_train_classes,
             n_train_sketches=embedded.n_train_sketches,
             n_train_photos=embedded.n_train_photos,
@@ -57,72 +148,81 @@ def grade(embedded: Embedded, index: DatasetIndex, *, interval_seed: int, device
         "distance": embedded.distance_name,
         "n_parameters": sum(tensor.numel() for tensor in embedded.method.state().values()),
     }
-    query_names, gallery_names = index.sketches.names, index.photos.names
-    per_query = PerQuery(
-        metric_ids=np.array(ids),
-        values=values.astype(np.float32),
+    return fields, evaluation
+
+
+def _per_query(answers: Answers, index: DatasetIndex, evaluation: Evaluation) -> PerQuery:
+    names = index.items(answers.modalities[0]).names
+    return PerQuery(
+        metric_ids=np.array(list(evaluation.per_query)),
+        values=np.stack(list(evaluation.per_query.values())).astype(np.float32),
         labels=answers.query_labels,
-        names=np.array([query_names[i] for i in answers.queries]),
+        names=np.array([names[i] for i in answers.queries]),
     )
+
+
+def _rankings(embedded: Embedded, index: DatasetIndex, terms: TestTerms, device: str) -> Rankings:
+    answers = embedded.answers
     top = metrics.top_ranking(
-        embedded.query_emb, embedded.gallery_emb, k=N_TOP, distance=embedded.distance, device=device
+        embedded.query_emb,
+        embedded.gallery_emb,
+        k=N_TOP,
+        distance=embedded.distance,
+        device=device,
+        **_excluded(index, answers, terms),
     )
     query_instances, gallery_instances = _instances(index, answers)
-    rankings = Rankings(
+    names = index.items(answers.modalities[1]).names
+    return Rankings(
         top=top.items,
         tied=top.tied,
-        names=np.array([gallery_names[i] for i in answers.gallery]),
+        names=np.array([names[i] for i in answers.gallery]),
         labels=answers.gallery_labels,
         query_instances=None if query_instances is None else np.array(query_instances),
         gallery_instances=None if gallery_instances is None else np.array(gallery_instances),
     )
-    return Graded(fields, per_query, rankings)
 
 
-def evaluate(embedded: Embedded, index: DatasetIndex, *, device: str) -> Evaluation:
-    """Return the default metrics of embedded test items; instances count where the data set has them."""
+def _with_queries(embedded: Embedded, is_kept: NDArray[np.bool_]) -> Embedded:
+    """The same embeddings with some of the queries, in their order."""
+    if is_kept.all():
+        return embedded
     answers = embedded.answers
-    query_instances, gallery_instances = _instances(index, answers)
-    return metrics.evaluate(
-        embedded.query_emb,
-        answers.query_labels,
-        embedded.gallery_emb,
-        answers.gallery_labels,
-        distance=embedded.distance,
-        query_instances=query_instances,
-        gallery_instances=gallery_instances,
-        device=device,
+    return replace(
+        embedded,
+        query_emb=embedded.query_emb[is_kept],
+        answers=replace(
+            answers,
+            queries=answers.queries[is_kept],
+            query_labels=answers.query_labels[is_kept],
+            query_is_seen=answers.query_is_seen[is_kept],
+        ),
     )
 
 
-def scores_of(evaluation: Evaluation, labels: NDArray[np.int64], *, interval_seed: int) -> dict[str, Score]:
-    """Means of all metrics of an evaluation, with interval and chance. labels: (Q,) classes of queries."""
-    values = np.stack(list(evaluation.per_query.values()))
-    ends = confidence_interval(bootstrap_means(values, labels, seed=interval_seed))
-    scores = {}
-    for metric_id, of_queries, low, high in zip(evaluation.per_query, values, *ends, strict=True):
-        scores[metric_id] = Score(
-            value=evaluation.summary[metric_id],
-            ci_low=float(low),
-            ci_high=float(high),
-            class_balanced=evaluation.class_balanced[metric_id],
-            chance=metrics.chance(
-                evaluation.n_ranked, evaluation.n_relevant, metric_id, evaluation.n_instances
-            ),
-            n_queries_used=int(np.isfinite(of_queries).sum()),
-        )
-    return scores
+def _excluded(index: DatasetIndex, answers: Answers, terms: TestTerms) -> dict[str, Any]:
+    """Within one modality, arguments that remove the query itself and the same picture in another place."""
+    if not terms.is_within_modality:
+        return {}
+    groups = index.items(answers.modalities[0]).groups
+    named = {"query_ids": answers.queries, "gallery_ids": answers.gallery, "exclude_self": True}
+    if groups is not None:
+        named["query_groups"] = [groups[i] for i in answers.queries]
+        named["gallery_groups"] = [groups[i] for i in answers.gallery]
+    return named
 
 
 def _instances(index: DatasetIndex, answers: Answers) -> tuple[list[str], list[str]] | tuple[None, None]:
-    sketches, photos = index.sketches.instances, index.photos.instances
-    if sketches is None or photos is None:
+    queries, gallery = (index.items(modality).instances for modality in answers.modalities)
+    if queries is None or gallery is None:
         return None, None
-    return [sketches[i] for i in answers.queries], [photos[i] for i in answers.gallery]
+    return [queries[i] for i in answers.queries], [gallery[i] for i in answers.gallery]
 
 
-def _per_class(evaluation: Evaluation, class_names: tuple[str, ...]) -> dict[str, dict[str, float | None]]:
-    def named(by_label: Any) -> dict[str, float | None]:
-        return {class_names[label]: mean if np.isfinite(mean) else None for label, mean in by_label.items()}
-
-    return {metric_id: named(by_label) for metric_id, by_label in evaluation.per_class.items()}
+def _class_means(values: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[int, float]:
+    """Mean over the queries of each class that have a value, nan where none has."""
+    means = {}
+    for label in np.unique(labels).tolist():
+        present = values[(labels == label) & np.isfinite(values)]
+        means[label] = float(present.mean()) if present.size else float("nan")
+    return means

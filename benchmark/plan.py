@@ -80,7 +80,7 @@ def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...
                 config=cell.config.values,
                 validation_classes=cell.split.validation,
                 backbone=data.suite.backbone,
-                preprocessing=data.backbone.card.preprocessing,
+                preprocessing=data.backbone.steps(data.preprocessing),
                 weights_sha256=weights,
                 class_vectors_sha256=data.class_vectors_sha256(cell.method.card),
                 seed=seed,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -16,13 +18,15 @@ from benchmark.suite import Suite
 from datasets.backbones import Backbone
 from datasets.base import DatasetIndex, Items, Progress, Roles, SketchPhotoDataset
 from datasets.class_vectors import CLASS_VECTORS, vectors_sha256
+from datasets.content_groups import with_content_groups
 from datasets.features import Features, extract
-from datasets.pictures import content_digest
+from datasets.preprocessing import preset
+from datasets.settings import Modality
 from datasets.splits import ZeroShotSplit
-from datasets.task import Phase, PictureSource, RowSource, ZeroShotTask, check_pairs
+from datasets.task import Phase, PictureSource, RowSource, ZeroShotTask, check_instances
 from methods.base import MethodCard
 
-PREPROCESSING = "RGB on white, stretched to a square, bicubic; sketches as drawn"
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
 
 @dataclass(frozen=True)
@@ -54,27 +58,46 @@ class PreparedData:
             root=where.data_root, cache_dir=where.cache_dir, skip_corrupt=where.skip_corrupt
         )
         self.suite, self.where = suite, where
+        self.terms, self.preprocessing = suite.terms, preset(suite.preprocessing)
         self.codes = Codes(suite.codes, suite.bits)
         self.protocol_name = suite.protocol or self.dataset.card.protocols[0]
         self.dataset.check_protocol(self.protocol_name)
         self.backbone: Backbone = BACKBONES.get(suite.backbone)()
         self.is_partial = False
         self._index: DatasetIndex | None = None
+        self._digests: dict[Modality, list[str]] = {}
         self._features: tuple[Features, Features] | None = None
 
     def read(self, progress: Progress | None = None) -> DatasetIndex:
-        """Find and check all pictures. Raises BenchmarkError for a data set that does not fit the suite."""
+        """Find, check and hash all pictures; what was hashed once is remembered.
+
+        Raises BenchmarkError for a data set that does not fit the suite.
+        """
         if self._index is None:
-            index = self.dataset.index(progress)
-            self._index = _limited(index, self.where.limit) if self.where.limit else index
-            # A limit above every class leaves nothing out: that run is a whole one.
-            self.is_partial = len(self._index.sketches) + len(self._index.photos) < (
-                len(index.sketches) + len(index.photos)
-            )
-            check_pairs(self._index, self.suite.pairs)
+            whole = self.dataset.index(progress)
+            check_instances(whole, pairs=self.suite.pairs, relevance=self.terms.relevance)
             for split in self.splits():
-                split.check_against(self._index.class_names)
+                split.check_against(whole.class_names)
+            index = _limited(whole, self.where.limit) if self.where.limit else whole
+            # A limit above every class leaves nothing out: that run is a whole one.
+            self.is_partial = len(index.sketches) + len(index.photos) < (
+                len(whole.sketches) + len(whole.photos)
+            )
+            self._digests = {
+                modality: self.dataset.ledger.digests(index.items(modality).files, progress)
+                for modality in MODALITIES
+            }
+            self._index = replace(
+                index,
+                sketches=with_content_groups(index.sketches, self._digests["sketch"]),
+                photos=with_content_groups(index.photos, self._digests["photo"]),
+            )
         return self._index
+
+    def digests(self, modality: Modality) -> list[str]:
+        """Hex sha256 of every picture's content."""
+        self.read()
+        return self._digests[modality]
 
     @property
     def index(self) -> DatasetIndex:
@@ -89,12 +112,23 @@ class PreparedData:
     @functools.cached_property
     def file_list_sha256(self) -> str:
         """Hash over class, name and content of every picture, after what was left out."""
-        return _file_list_sha256(self.index)
+        rows = []
+        for modality in MODALITIES:
+            items = self.index.items(modality)
+            for name, label, content in zip(items.names, items.labels, self.digests(modality), strict=True):
+                rows.append((modality, self.index.class_names[label], name, content))
+        return digest(sorted(rows))
 
     def splits(self) -> tuple[ZeroShotSplit, ...]:
         """Return the suite's splits. Raises BenchmarkError for a name that the data set does not know."""
-        wanted = self.dataset.split_ids() if self.suite.splits == "all" else self.suite.splits
-        return tuple(self.dataset.split(split_id) for split_id in wanted)
+        known = self.dataset.split_ids()
+        if self.suite.splits not in ("all", "default"):
+            return tuple(self.dataset.split(split_id) for split_id in self.suite.splits)
+        splits = tuple(self.dataset.split(split_id) for split_id in known)
+        if self.suite.splits == "all":
+            return splits
+        first = splits[0]
+        return (first, *(split for split in splits[1:] if first.family and split.family == first.family))
 
     def protocol(self, split: ZeroShotSplit) -> Protocol:
         """Return what makes a number on this split comparable."""
@@ -104,11 +138,12 @@ class PreparedData:
             file_list_sha256=self.file_list_sha256,
             split=split.id,
             split_sha256=split.sha256,
-            setting="zs",
-            direction="sketch2photo",
-            relevance="category",
-            exclusions="none",
-            preprocessing=PREPROCESSING,
+            setting=self.terms.setting,
+            direction=self.terms.direction,
+            queries=self.terms.queries_name,
+            relevance=self.terms.relevance,
+            exclusions=self.terms.exclusions,
+            preprocessing=str(self.preprocessing),
             feature_norm=self.suite.feature_norm,
             pairs=self.suite.pairs,
             width=self.suite.width,
@@ -131,6 +166,7 @@ class PreparedData:
             phase=phase,
             order_key=self.file_list_sha256,
             with_class_vectors=CLASS_VECTORS in card.side_information,
+            terms=self.terms,
         )
 
     def class_vectors_sha256(self, card: MethodCard) -> str | None:
@@ -143,34 +179,32 @@ class PreparedData:
             return
         n_sketches, n_photos = len(self.index.sketches), len(self.index.photos)
 
-        def extracted(items: Items, n_before: int) -> Features:
+        def extracted(modality: Modality, n_before: int) -> Features:
             return extract(
-                items.files,
+                self.index.items(modality).files,
+                self.digests(modality),
                 self.backbone,
+                modality=modality,
+                preprocessing=self.preprocessing,
                 cache_dir=self.where.cache_dir,
                 device=self.where.device,
                 progress=progress and (lambda done, _: progress(n_before + done, n_sketches + n_photos)),
             )
 
-        self._features = (extracted(self.index.sketches, 0), extracted(self.index.photos, n_sketches))
+        self._features = (extracted("sketch", 0), extracted("photo", n_sketches))
 
     def _sources(self, card: MethodCard) -> tuple[RowSource, RowSource]:
         if card.input == "images":
             size = self.backbone.card.image_size
-            return PictureSource(self.index.sketches, size), PictureSource(self.index.photos, size)
+            sketches, photos = (
+                PictureSource(self.index.items(modality), size, modality, self.preprocessing)
+                for modality in MODALITIES
+            )
+            return sketches, photos
         if self._features is None:
             self.extract_features()
         assert self._features is not None
         return self._features
-
-
-def _file_list_sha256(index: DatasetIndex) -> str:
-    rows = []
-    for modality, items in (("sketch", index.sketches), ("photo", index.photos)):
-        digests = content_digest(items.files)
-        for name, label, content in zip(items.names, items.labels, digests, strict=True):
-            rows.append((modality, index.class_names[label], name, content))
-    return digest(sorted(rows))
 
 
 def _limited(index: DatasetIndex, n_per_class: int) -> DatasetIndex:
@@ -187,7 +221,7 @@ def _first_of_each_kind(items: Items, n_per_class: int) -> Items:
     kinds = np.unique(np.stack([items.labels.astype(str), sources]), axis=1, return_inverse=True)[1].ravel()
     kept = np.sort(np.concatenate([np.flatnonzero(kinds == kind)[:n_per_class] for kind in np.unique(kinds)]))
 
-    def take(column: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def take(column: Sequence[str] | None) -> tuple[str, ...] | None:
         return None if column is None else tuple(column[i] for i in kept)
 
     return Items(

@@ -37,6 +37,7 @@ class Protocol(BaseModel):
     split_sha256: str
     setting: str
     direction: str
+    queries: str = "all"
     relevance: str
     exclusions: str
     preprocessing: str
@@ -72,7 +73,10 @@ class Score(BaseModel):
 
 
 class Counts(BaseModel):
-    """Sizes of a run. tie_frac: share of queries with a mixed tie across a cut, by cut."""
+    """Sizes of a run. Queries are those of unseen classes; a generalised setting has seen ones beside them.
+
+    tie_frac: share of queries with a mixed tie across a cut, by cut.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -86,13 +90,16 @@ class Counts(BaseModel):
     n_without_positives: int
     n_near_ties: int
     tie_frac: dict[str, float]
+    n_seen_queries: int = 0
 
 
 class Record(BaseModel):
     """`record.json`. Missing values are null; a failed or skipped run has no scores and a reason.
 
     variant: "" for a method as the suite runs it, else what sets this row apart, such as "smoke" or
-    "without latent": rows of a table are (method, variant).
+    "without latent": rows of a table are (method, variant). split_family: splits drawn together share one.
+    scores, per_class and the arrays beside the record are of queries of unseen classes; seen_scores of those
+    of seen classes in the same gallery, where the setting has any.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -116,10 +123,12 @@ class Record(BaseModel):
     card: dict[str, Any]
     protocol: Protocol
     fingerprint: str
+    split_family: str = ""
     environment: dict[str, Any]
     phases_s: dict[str, float] = {}
     peak_mib: float | None = None
     scores: dict[str, Score] = {}
+    seen_scores: dict[str, Score] = {}
     dropped_metrics: dict[str, str] = {}
     pr_curve: list[float] | None = None
     chance_pr_curve: list[float] | None = None
@@ -129,6 +138,11 @@ class Record(BaseModel):
     distance: str | None = None
     n_parameters: int | None = None
     skipped_files: list[str] = []
+
+    @property
+    def family(self) -> str:
+        """What a split may be averaged with: those of its family, or itself alone."""
+        return self.split_family or self.protocol.split
 
     @property
     def depends_on_seed(self) -> bool:
@@ -166,6 +180,14 @@ class Rankings:
     labels: NDArray[np.int64]
     query_instances: NDArray[np.str_] | None = None
     gallery_instances: NDArray[np.str_] | None = None
+
+    def is_relevant(self, query: int, position: int, label: int, relevance: str) -> bool:
+        """Whether a gallery item answers a query of class `label`, by class or by instance."""
+        if relevance == "category":
+            return bool(self.labels[position] == label)
+        assert self.query_instances is not None and self.gallery_instances is not None  # noqa: PT018
+        own = self.query_instances[query]
+        return bool(own != "" and own == self.gallery_instances[position])
 
 
 @dataclass(frozen=True)

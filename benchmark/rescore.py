@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import metrics
 from benchmark.errors import BenchmarkError
-from benchmark.grade import scores_of
+from benchmark.grade import relevance_labels, scores_of
 from benchmark.records import PerQuery, Rankings, Score, StoredRun
 from benchmark.reporting.joining import newest
 from metrics.definitions import Metric, parse
@@ -123,15 +123,18 @@ def _evaluate(run: StoredRun, labels: IntArray, wanted: Sequence[Metric]) -> Eva
             f"{', '.join(metric.id for metric in wanted)}: run {run.record.run_id} excluded pairs "
             f"({protocol.exclusions}), and its rankings do not name them. {_LACKS}"
         )
+    query_labels, gallery_labels = relevance_labels(
+        protocol.relevance, labels, rankings.labels, rankings.query_instances, rankings.gallery_instances
+    )
     # Under `stable` a tie has an order, which is the one stored.
     tied = rankings.tied & (protocol.ties != "stable")
     begins = _tie_begins(tied)
     try:
         evaluation = metrics.evaluate(
             np.arange(len(labels)),
-            labels,
-            np.arange(len(rankings.labels)),
-            rankings.labels,
+            query_labels,
+            np.arange(len(gallery_labels)),
+            gallery_labels,
             metrics=[metric.id for metric in wanted],
             distance=_rebuilt_scores(rankings.top, begins),
             ties=protocol.ties,
@@ -142,7 +145,7 @@ def _evaluate(run: StoredRun, labels: IntArray, wanted: Sequence[Metric]) -> Eva
         raise BenchmarkError(f"run {run.record.run_id}: {error}") from error
     n_whole = np.where(tied[:, -1], begins[:, -1], tied.shape[1])
     for metric in wanted:
-        _check_determined(metric, run, rankings, labels, evaluation, n_whole)
+        _check_determined(metric, run, rankings, (query_labels, gallery_labels), evaluation, n_whole)
     return evaluation
 
 
@@ -168,16 +171,17 @@ def _check_determined(
     metric: Metric,
     run: StoredRun,
     rankings: Rankings,
-    labels: IntArray,
+    labels: tuple[IntArray, IntArray],
     evaluation: Evaluation,
     n_whole: IntArray,
 ) -> None:
     """Raise BenchmarkError when a query's value could depend on what lies beyond its stored ranks.
 
-    n_whole: (Q,) ranks up to which every tie is stored as a whole. A query is settled when the metric reads
-    no further, or when all its positives lie there: what follows is then known to hold none.
+    labels: of queries and gallery, equal where an item is relevant. n_whole: (Q,) ranks up to which every tie
+    is stored as a whole. A query is settled when the metric reads no further, or when all its positives lie
+    there: what follows is then known to hold none.
     """
-    sides: tuple[NDArray[Any] | None, ...] = (labels, rankings.labels, evaluation.n_relevant)
+    sides: tuple[NDArray[Any] | None, ...] = (*labels, evaluation.n_relevant)
     if metric.family.relevance == "instance":
         sides = (rankings.query_instances, rankings.gallery_instances, evaluation.n_instances)
     own, found, n_positive = (side for side in sides if side is not None)
@@ -192,7 +196,7 @@ def _check_determined(
     cut = f", {n_cut} of them because a tie runs past the last rank kept" if n_cut else ""
     raise BenchmarkError(
         f"{metric.id} needs {words}; run {run.record.run_id} keeps the first {n_top} of "
-        f"{evaluation.n_gallery} ranks, which leave {n_open} of {len(labels)} queries open{cut}. "
+        f"{evaluation.n_gallery} ranks, which leave {n_open} of {len(labels[0])} queries open{cut}. "
         f"Metrics that read no further than rank {n_top} can be had. {_LACKS}"
     )
 

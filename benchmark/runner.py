@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,24 +32,51 @@ class SuiteResult:
         return tuple(run for run in self.runs if run.record.status == "failed")
 
 
-def run_suite(suite: Suite, where: Where, display: SuiteDisplay, *, rerun: Rerun = "missing") -> SuiteResult:
-    """Run a suite and return all its runs.
+def grids_of(suites: Iterable[Suite], where: Where) -> tuple[Suite, ...]:
+    """Divide grids so that each holds splits that may be averaged: those of one family, or one alone.
+
+    Raises BenchmarkError for a data set, protocol or split that is not known.
+    """
+    divided = []
+    for suite in suites:
+        families: dict[str, list[str]] = defaultdict(list)
+        for split in PreparedData(suite, where).splits():
+            families[split.family or split.id].append(split.id)
+        for family, splits in families.items():
+            part = ", ".join(filter(None, (suite.part, family)))
+            own = suite.model_copy(update={"splits": tuple(splits), "part": part})
+            divided.append(suite if len(families) == 1 else own)
+    return tuple(divided)
+
+
+def prepare_suite(suite: Suite, where: Where, display: SuiteDisplay) -> PreparedData:
+    """Check all that can be checked before a run: names, configurations, pictures.
+
+    Raises BenchmarkError for what is wrong.
+    """
+    for registry in (METHODS, DATASETS, BACKBONES):
+        registry.freeze()
+    data = PreparedData(suite, where)
+    grid(suite, data.splits())
+    with display.stage("preparing pictures") as progress:
+        index = data.read(progress)
+    if index.found:
+        display.message(f"{data.dataset.id}: {index.found}")
+    return data
+
+
+def run_suite(data: PreparedData, display: SuiteDisplay, *, rerun: Rerun = "missing") -> SuiteResult:
+    """Run a prepared suite and return all its runs.
 
     rerun "missing": what has no finished record, and what was skipped. "failed": failures too. "all":
     everything. A run counts as finished under its identity: a change of data, split, method source,
     configuration, backbone or seed makes it another run.
-
-    Raises BenchmarkError for what is wrong before the first run starts.
     """
-    for registry in (METHODS, DATASETS, BACKBONES):
-        registry.freeze()
+    where = data.where
     sweep(where.runs_dir)
-    data = PreparedData(suite, where)
-    cells = grid(suite, data.splits())
-    with display.stage("preparing pictures") as progress:
-        data.read(progress)
+    cells = grid(data.suite, data.splits())
     planned = plan(cells, data)
-    finished = {} if rerun == "all" else _finished(planned, where, rerun)
+    finished = {} if rerun == "all" else finished_runs(planned, where, rerun)
     missing = [run for run in planned if run.identity not in finished]
     if any(run.method.card.input == "features" for run in missing):
         with display.stage("extracting features") as progress:
@@ -59,7 +87,7 @@ def run_suite(suite: Suite, where: Where, display: SuiteDisplay, *, rerun: Rerun
     with display.runs(missing, Clock(stored_runs(where.runs_dir))) as shown:
         for run in missing:
             # Another process may have finished it meanwhile: two of them share a suite.
-            theirs = {} if rerun == "all" else _finished([run], where, rerun)
+            theirs = {} if rerun == "all" else finished_runs([run], where, rerun)
             fit_progress = shown.start(run)
             stored = theirs.get(run.identity) or execute(run, data, fit_progress)
             shown.end(run, stored)
@@ -67,7 +95,8 @@ def run_suite(suite: Suite, where: Where, display: SuiteDisplay, *, rerun: Rerun
     return SuiteResult(tuple(finished[run.identity] for run in planned), len(missing), data)
 
 
-def _finished(planned: Sequence[PlannedRun], where: Where, rerun: Rerun) -> dict[str, StoredRun]:
+def finished_runs(planned: Sequence[PlannedRun], where: Where, rerun: Rerun) -> dict[str, StoredRun]:
+    """Return what need not be run, by identity."""
     repeat = {"skipped"} if rerun == "missing" else {"skipped", "failed"}
     finished = {}
     for run in planned:

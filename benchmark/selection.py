@@ -10,22 +10,33 @@ from typing import Self
 from benchmark.codes.term import Codes
 from benchmark.configs import row_variants
 from benchmark.errors import BenchmarkError
-from benchmark.records import Record, StoredRun
+from benchmark.records import Protocol, Record, StoredRun
 from benchmark.registry import DATASETS
 from benchmark.suite import Suite
 from metrics import ENGINE_VERSION
+
+
+def preset_of(protocol: Protocol) -> str:
+    """Name of the preprocessing that a record spells out."""
+    return protocol.preprocessing.partition(":")[0]
 
 
 @dataclass(frozen=True)
 class Selection:
     """Conditions on records; None leaves a field free.
 
-    dataset: an id, or "folder" for every folder data set. rows: (method, variant) pairs. codes: as in
-    a record, such as "itq, 64 bits". metric_engine: records of an older one are of other numbers.
+    dataset: an id, or "folder" for every folder data set. rows: (method, variant) pairs. preprocessing: a
+    preset's id. codes: as in a record, such as "itq, 64 bits". metric_engine: records of an older one are of
+    other numbers.
     """
 
     dataset: str | None = None
     protocol: str | None = None
+    setting: str | None = None
+    direction: str | None = None
+    queries: str | None = None
+    relevance: str | None = None
+    preprocessing: str | None = None
     splits: tuple[str, ...] | None = None
     methods: tuple[str, ...] | None = None
     backbone: str | None = None
@@ -48,7 +59,12 @@ class Selection:
         return cls(
             dataset=suite.dataset,
             protocol=suite.protocol or DATASETS.get(suite.dataset).card.protocols[0],
-            splits=None if suite.splits == "all" else suite.splits,
+            setting=suite.setting,
+            direction=suite.direction,
+            queries=suite.terms.queries_name,
+            relevance=suite.relevance,
+            preprocessing=suite.preprocessing,
+            splits=suite.splits if isinstance(suite.splits, tuple) else None,
             backbone=suite.backbone,
             codes=str(Codes(suite.codes, suite.bits)),
             metric_engine=ENGINE_VERSION,
@@ -61,6 +77,11 @@ class Selection:
         protocol = record.protocol
         conditions: tuple[tuple[Collection[object] | None, object], ...] = (
             (self.protocol and (self.protocol,), protocol.protocol),
+            (self.setting and (self.setting,), protocol.setting),
+            (self.direction and (self.direction,), protocol.direction),
+            (self.queries and (self.queries,), protocol.queries),
+            (self.relevance and (self.relevance,), protocol.relevance),
+            (self.preprocessing and (self.preprocessing,), preset_of(protocol)),
             (self.splits, protocol.split),
             (self.methods, record.method),
             (self.codes and (self.codes,), protocol.codes),

@@ -1,7 +1,11 @@
-"""What to run: a suite is a TOML file that names data, splits, methods and the terms they share."""
+"""What to run: a suite is a TOML file that names data, splits, methods and the terms they share.
+
+A suite is one grid of runs, or several (`[[grid]]`), each of which is measured and tabled by itself.
+"""
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +24,7 @@ from pydantic import (
 
 from benchmark.codes.term import CodeKind
 from benchmark.errors import BenchmarkError
+from datasets.settings import Direction, Queries, Relevance, Setting, TestTerms
 
 SUITES_DIR = Path(__file__).parent / "suites"
 
@@ -35,11 +40,13 @@ class Variant(BaseModel):
 
 
 class Suite(BaseModel):
-    """A grid of runs under equal terms. name: that of the file.
+    """One grid of runs under equal terms. name: that of the file. part: which of its grids; "" for one alone.
 
-    methods: ids, or "all" for every registered method. splits: ids, or "all" for every split of the data set.
+    methods: ids, or "all" for every registered method. splits: ids, "all" for every split of the data set, or
+    "default" for its first one with those of the same family, such as all folds.
     seeds: a method without randomness runs the first only. config: "tuned" (the committed configuration of
     the split, else the defaults), "default", "paper", "smoke", or the path of a configuration file.
+    setting, direction, queries, relevance: how it is tested (`datasets.settings`). preprocessing: a preset.
     width: embedding width of the methods that are free to choose it. codes: what embeddings become before
     they are compared; ITQ is random, so that every method runs every seed. bits: length of an ITQ code.
     """
@@ -48,9 +55,15 @@ class Suite(BaseModel):
 
     name: str
     title: str
+    part: str = ""
     dataset: str = "emoji54"
     protocol: str | None = None
-    splits: tuple[str, ...] | Literal["all"] = "all"
+    setting: Setting = "zs"
+    direction: Direction = "sketch2photo"
+    queries: Queries | None = None
+    relevance: Relevance = "category"
+    preprocessing: str = "stretch"
+    splits: tuple[str, ...] | Literal["all", "default"] = "default"
     methods: tuple[str, ...] | Literal["all"]
     variants: tuple[Variant, ...] = ()
     seeds: tuple[NonNegativeInt, ...] = Field(default=(0,), min_length=1)
@@ -62,6 +75,17 @@ class Suite(BaseModel):
     bits: int = Field(default=64, ge=1)
     config: str = "tuned"
     reference: str = "centred"
+
+    @property
+    def terms(self) -> TestTerms:
+        """Setting, direction, queries and relevance. Raises BenchmarkError where they do not fit."""
+        return TestTerms(self.setting, self.direction, self.queries, self.relevance)
+
+    @property
+    def file_name(self) -> str:
+        """What its tables and figures are called: no other grid of the suite is called the same."""
+        words = re.sub(r"[^a-z0-9+]+", "_", self.part.lower()).strip("_")
+        return f"{self.name}-{words}" if words else self.name
 
     @field_validator("bits")
     @classmethod
@@ -94,8 +118,11 @@ def suite_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in SUITES_DIR.glob("*.toml")))
 
 
-def load_suite(name: str) -> Suite:
-    """Read a suite by its name, or by the path of a TOML file.
+def load_suite(name: str) -> tuple[Suite, ...]:
+    """Read the grids of a suite by its name, or by the path of a TOML file.
+
+    The fields of the file are those of every grid; each table `[[grid]]` adds fields of its own. A grid whose
+    `direction` is a list stands for one grid a direction.
 
     Raises BenchmarkError naming the known suites, or the field at fault.
     """
@@ -110,11 +137,35 @@ def load_suite(name: str) -> Suite:
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Suite(**{**content, "name": path.stem})
+        tables = _grids({**content, "name": path.stem})
+        return tuple(Suite(**table, part=_part(table, tables)) for table in tables)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BenchmarkError(f"suite {path} is not valid TOML: {error}") from error
     except ValidationError as error:
         raise BenchmarkError(f"suite {path}: {first_fault(error, Suite)}") from error
+
+
+def _grids(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The fields of every grid, directions one by one."""
+    shared = {name: value for name, value in content.items() if name != "grid"}
+    tables = []
+    for own in content.get("grid", [{}]):
+        table = {**shared, **own}
+        directions = table.get("direction")
+        for direction in directions if isinstance(directions, list) else [directions]:
+            tables.append({**table, **({} if direction is None else {"direction": direction})})
+    return tables
+
+
+def _part(table: dict[str, Any], tables: list[dict[str, Any]]) -> str:
+    """Name a grid by what sets it apart from the others of its suite."""
+    words = []
+    for field in ("dataset", "splits", "protocol", "setting", "direction", "queries", "relevance"):
+        values = [str(other.get(field)) for other in tables]
+        if len(set(values)) > 1 and table.get(field) is not None:
+            value = table[field]
+            words.append(", ".join(value) if isinstance(value, list) else str(value))
+    return ", ".join(words)
 
 
 def first_fault(error: ValidationError, model: type[BaseModel]) -> str:

@@ -164,7 +164,7 @@ def _attempt(
         config = resolve_config(method, "default", split, width=data.suite.width, changes=params).config
         task = data.task(split, method.card, phase="tune")
         embedded = fit_and_embed(method, config, task, seed=seed, device=device, progress=FitProgress())
-        score = evaluate(embedded, data.index, device=device).summary[METRIC]
+        score = evaluate(embedded, data.index, device=device, terms=task.terms).summary[METRIC]
         if not math.isfinite(score):
             raise FloatingPointError(f"{METRIC} is {score}")
     except NotRunnable as error:

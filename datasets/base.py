@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
+from datasets.ledger import FileLedger
+from datasets.progress import Progress
+from datasets.settings import Modality
 from datasets.splits import ZeroShotSplit
+from datasets.survey import ClassCount, Finding, Survey
 
-Progress = Callable[[int, int], None]
-"""Called with (done, total) during long work."""
+__all__ = ["DatasetCard", "DatasetIndex", "Items", "Progress", "Roles", "SketchPhotoDataset"]
 
 
 @dataclass(frozen=True)
@@ -25,16 +28,16 @@ class Items:
     files: (n,) paths. names: (n,) relative names that identify an item on every machine. labels: (n,) int64,
     index into the data set's class names. instances: (n,) id of the object drawn or photographed, "" where
     unknown; None where the data set has none. groups: (n,) content group, equal for the same picture in
-    several places; None where nothing is repeated. sources: (n,) who made the picture, for protocols that
-    separate artists.
+    several places, "" where a picture lies in one; None where the data set knows of no repetition. sources:
+    (n,) who made the picture or which part of the data set it belongs to, for protocols that choose by it.
     """
 
-    files: tuple[Path, ...]
-    names: tuple[str, ...]
+    files: Sequence[Path]
+    names: Sequence[str]
     labels: NDArray[np.int64]
-    instances: tuple[str, ...] | None = None
-    groups: tuple[str, ...] | None = None
-    sources: tuple[str, ...] | None = None
+    instances: Sequence[str] | None = None
+    groups: Sequence[str] | None = None
+    sources: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -48,25 +51,35 @@ class Items:
 
 @dataclass(frozen=True)
 class DatasetIndex:
-    """All items of a data set, found and checked. skipped: names left out by `--skip-corrupt`."""
+    """All items of a data set, found and checked.
+
+    skipped: names left out by `--skip-corrupt`. found: in a sentence, where the data set lies and how that
+    was recognised; "" where there is nothing to recognise.
+    """
 
     class_names: tuple[str, ...]
     sketches: Items
     photos: Items
     skipped: tuple[str, ...] = ()
+    found: str = ""
+
+    def items(self, modality: Modality) -> Items:
+        """The sketches or the photos."""
+        return self.sketches if modality == "sketch" else self.photos
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Which items may train, query or be found, before the split divides the classes.
+    """Which items may train and which may be tested, before the split divides the classes.
 
-    Four boolean masks: the first and third over the sketches, the second and fourth over the photos.
+    Boolean masks over the sketches and over the photos. Tested items query or are found, as the direction
+    says.
     """
 
     train_sketches: NDArray[np.bool_]
     train_photos: NDArray[np.bool_]
-    queries: NDArray[np.bool_]
-    gallery: NDArray[np.bool_]
+    test_sketches: NDArray[np.bool_]
+    test_photos: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,7 @@ class SketchPhotoDataset(ABC):
         self.root = root
         self.cache_dir = cache_dir
         self.skip_corrupt = skip_corrupt
+        self.ledger = FileLedger(cache_dir / "files.sqlite")
 
     @property
     def id(self) -> str:
@@ -124,6 +138,23 @@ class SketchPhotoDataset(ABC):
     @abstractmethod
     def index(self, progress: Progress | None = None) -> DatasetIndex:
         """Find, make and check all items. Raises BenchmarkError naming the file or class at fault."""
+
+    def survey(self, progress: Progress | None = None) -> Survey:
+        """Look at everything and raise nothing: what `index` refuses is an error in what is returned."""
+        try:
+            index = self.index(progress)
+        except BenchmarkError as error:
+            return Survey("", None, (), (Finding("error", "data set", self.id, str(error)),))
+        counts = tuple(
+            ClassCount(class_name, part, int(n))
+            for part, items in (("sketch", index.sketches), ("photo", index.photos))
+            for class_name, n in zip(
+                index.class_names,
+                np.bincount(items.labels, minlength=len(index.class_names)),
+                strict=True,
+            )
+        )
+        return Survey(index.found, index, counts, ())
 
     @abstractmethod
     def split_ids(self) -> tuple[str, ...]:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from benchmark.errors import BenchmarkError
-from datasets.base import Progress
-from datasets.files import write_whole
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 UNREAD_PICTURE_SUFFIXES = frozenset({".gif", ".tif", ".tiff", ".svg", ".heic", ".avif"})
@@ -99,34 +95,6 @@ def require_same_classes(sketch_classes: Collection[str], photo_classes: Collect
         )
 
 
-def verdicts_path(cache_dir: Path, root: Path) -> Path:
-    """Where the verdicts on a data root are remembered: one file a root."""
-    return cache_dir / "readable" / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]}.json"
-
-
-def unreadable_pictures(
-    names: Mapping[Path, str], *, verdicts: Path, progress: Progress | None = None
-) -> dict[Path, str]:
-    """Decode pictures once and return the unreadable ones with the reason.
-
-    names: files and the names under which they are remembered. verdicts: a JSON file that remembers which
-    were readable, by name, size and time of change, so that the next call decodes new and changed ones only.
-    """
-    from datasets.pictures import find_corrupt
-
-    remembered = _read_verdicts(verdicts)
-    stamps = {path: _stamp(path) for path in names}
-    # Hashes of names: who lists the cache learns no class of a picture.
-    keys = {path: hashlib.sha256(name.encode()).hexdigest()[:16] for path, name in names.items()}
-    unknown = [path for path in names if stamps[path] is None or remembered.get(keys[path]) != stamps[path]]
-    if not unknown:
-        return {}
-    unreadable = dict(find_corrupt(unknown, progress))
-    readable = {keys[path]: stamps[path] for path in names if path not in unreadable}
-    write_whole(verdicts, json.dumps(readable))
-    return unreadable
-
-
 def require_readable(unreadable: Mapping[Path, str], where: str) -> None:
     """Raise BenchmarkError when a picture is unreadable, with the first reason and the other files."""
     if not unreadable:
@@ -142,19 +110,3 @@ def _first_few(names: Sequence[str], n_shown: int = 10) -> str:
 
 def _listed(suffixes: Collection[str]) -> str:
     return ", ".join(sorted(suffix.lstrip(".") for suffix in suffixes))
-
-
-def _stamp(path: Path) -> str | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None  # such as a link to nothing; decoding it gives the reason
-    return f"{status.st_size}-{status.st_mtime_ns}"
-
-
-def _read_verdicts(path: Path) -> dict[str, str]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}  # nothing is lost but the time to decode again
-    return content if isinstance(content, dict) else {}

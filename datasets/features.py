@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
 from datasets.backbones import Backbone
-from datasets.base import Progress
 from datasets.files import write_whole
-from datasets.pictures import content_digest, load_picture
+from datasets.preprocessing import DEFAULT, Preprocessing
+from datasets.progress import Progress
+from datasets.settings import Modality
 
 ROWS_PER_SHARD = 256
 CPU_BATCH = 8
@@ -59,43 +60,75 @@ class Features:
 
 def extract(
     files: Sequence[Path],
+    digests: Sequence[str],
     backbone: Backbone,
     *,
+    modality: Modality,
+    preprocessing: Preprocessing = DEFAULT,
     cache_dir: Path,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Features:
     """Return the features of the files, computing those shards that the cache does not hold.
 
-    progress is called with (pictures done, pictures in all), a repeated picture counted once. A second
-    process that wants the same features waits for the first. Raises BenchmarkError for an unreadable
-    picture, a missing backbone, or features that are not finite.
+    digests: hex sha256 of the files' contents. progress is called with (pictures done, pictures in all), a
+    repeated picture counted once. A second process that wants the same features waits for the first. Raises
+    BenchmarkError for an unreadable picture, a missing backbone, or features that are not finite.
     """
-    unique, first, stored_rows = np.unique(content_digest(files), return_index=True, return_inverse=True)
-    key = _key(unique.tolist(), backbone)
-    folder = cache_dir / "features" / backbone.card.id / key
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = {
-        folder / f"{start // ROWS_PER_SHARD:05d}.npy": [
-            files[i] for i in first[start : start + ROWS_PER_SHARD]
-        ]
-        for start in range(0, len(unique), ROWS_PER_SHARD)
-    }
-    with FileLock(folder.with_suffix(".lock")):
-        missing = {
-            shard: part
-            for shard, part in wanted.items()
-            if not _is_whole(shard, len(part), backbone.card.dim)
-        }
+    store = _Store(cache_dir, digests, backbone, preprocessing, modality)
+    store.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(store.folder.with_suffix(".lock")):
+        missing = {shard: [files[i] for i in rows] for shard, rows in store.missing().items()}
         if missing:
-            _write_manifest(folder, backbone, n_rows=len(unique))
-            _fill(missing, backbone, device, n_total=len(unique), progress=progress)
-    return Features(key, backbone.card.dim, tuple(wanted), stored_rows.astype(np.int64))
+            _write_manifest(store, n_rows=store.n_rows)
+            _fill(missing, store, device, progress=progress)
+    return Features(store.key, backbone.card.dim, tuple(store.shards), store.stored_rows)
 
 
-def _key(digests: Sequence[str], backbone: Backbone) -> str:
-    parts = (*digests, backbone.card.preprocessing, backbone.weights_sha256(), DTYPE_POLICY)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def n_missing(
+    digests: Sequence[str],
+    backbone: Backbone,
+    *,
+    modality: Modality,
+    preprocessing: Preprocessing,
+    cache_dir: Path,
+) -> int:
+    """Return how many pictures `extract` would have to read; nothing is computed or written."""
+    missing = _Store(cache_dir, digests, backbone, preprocessing, modality).missing()
+    return sum(map(len, missing.values()))
+
+
+class _Store:
+    """Where the features of a list of contents lie: which shards there must be, and what each holds.
+
+    shards: path -> positions in the list, one a content. stored_rows: (n,) int64, the row of every entry.
+    """
+
+    def __init__(
+        self,
+        cache_dir: Path,
+        digests: Sequence[str],
+        backbone: Backbone,
+        preprocessing: Preprocessing,
+        modality: Modality,
+    ) -> None:
+        unique, first, stored = np.unique(list(digests), return_index=True, return_inverse=True)
+        self.backbone, self.preprocessing, self.modality = backbone, preprocessing, modality
+        # What is done to the other modality does not matter: presets that differ in sketches share photos.
+        self.steps = f"{preprocessing.of_pictures(modality)}, {backbone.steps(preprocessing)}"
+        parts = (*unique.tolist(), self.steps, backbone.weights_sha256(), DTYPE_POLICY)
+        self.key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        self.folder = cache_dir / "features" / backbone.card.id / self.key
+        self.n_rows, self.stored_rows = len(unique), stored.astype(np.int64)
+        self.shards: dict[Path, list[int]] = {
+            self.folder / f"{start // ROWS_PER_SHARD:05d}.npy": first[start : start + ROWS_PER_SHARD].tolist()
+            for start in range(0, len(unique), ROWS_PER_SHARD)
+        }
+
+    def missing(self) -> dict[Path, list[int]]:
+        """The shards that are not there, or not whole."""
+        dim = self.backbone.card.dim
+        return {path: rows for path, rows in self.shards.items() if not _is_whole(path, len(rows), dim)}
 
 
 def _is_whole(shard: Path, n_rows: int, dim: int) -> bool:
@@ -106,13 +139,14 @@ def _is_whole(shard: Path, n_rows: int, dim: int) -> bool:
     return bool(stored.shape == (n_rows, dim) and stored.dtype == np.float32)
 
 
-def _write_manifest(folder: Path, backbone: Backbone, *, n_rows: int) -> None:
+def _write_manifest(store: _Store, *, n_rows: int) -> None:
+    backbone = store.backbone
     text = json.dumps(
         {
             "schema": 1,
             "backbone": backbone.card.id,
             "weights_sha256": backbone.weights_sha256(),
-            "preprocessing": backbone.card.preprocessing,
+            "preprocessing": store.steps,
             "numbers": DTYPE_POLICY,
             "n_rows": n_rows,
             "dim": backbone.card.dim,
@@ -120,23 +154,24 @@ def _write_manifest(folder: Path, backbone: Backbone, *, n_rows: int) -> None:
         },
         indent=2,
     )
-    write_whole(folder / "manifest.json", text)
+    write_whole(store.folder / "manifest.json", text)
 
 
 def _fill(
     missing: dict[Path, list[Path]],
-    backbone: Backbone,
+    store: _Store,
     device: str,
     *,
-    n_total: int,
     progress: Progress | None,
 ) -> None:
     import torch
 
-    embed = backbone.load(device)
+    backbone, preprocessing, n_total = store.backbone, store.preprocessing, store.n_rows
+    embed = backbone.load(device, backbone.normalisation(preprocessing))
+    size = backbone.card.image_size
 
     def features_of(pictures: Sequence[Path]) -> NDArray[np.float32]:
-        pixels = np.stack([load_picture(path, backbone.card.image_size) for path in pictures])
+        pixels = np.stack([preprocessing.picture(path, size, store.modality) for path in pictures])
         features: NDArray[np.float32] = (
             embed(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)).cpu().numpy()
         )

@@ -18,8 +18,6 @@ from datasets.checks import (
     require_folder,
     require_readable,
     require_same_classes,
-    unreadable_pictures,
-    verdicts_path,
 )
 from datasets.splits import ZeroShotSplit, read_split
 
@@ -68,8 +66,7 @@ class Folder(SketchPhotoDataset):
         self.split(SPLIT_ID).check_against(class_names)
 
         names = {path: self._name(path) for by_class in pictures.values() for path in _flat(by_class)}
-        verdicts = verdicts_path(self.cache_dir / self.id, self._root)
-        unreadable = unreadable_pictures(names, verdicts=verdicts, progress=progress)
+        unreadable = self.ledger.faults(tuple(names), progress)
         if not self.skip_corrupt:
             require_readable(unreadable, f"data set '{self.id}'")
         sketches, photos = (self._items(pictures[modality], unreadable) for modality in MODALITIES)

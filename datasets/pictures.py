@@ -7,20 +7,13 @@ pixels as they are stored, and none of the data sets relies on the tag.
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from benchmark.errors import BenchmarkError
-from datasets.base import Progress
-
-Result = TypeVar("Result")
 
 
 def load_picture(path: Path, size: int) -> NDArray[np.uint8]:
@@ -28,30 +21,16 @@ def load_picture(path: Path, size: int) -> NDArray[np.uint8]:
 
     Transparency lies on white. Raises BenchmarkError naming a file that is missing, truncated or no picture.
     """
-    rgb = _decoded(path)
-    return np.asarray(rgb.resize((size, size), Image.Resampling.BICUBIC))
+    return np.asarray(read_picture(path).resize((size, size), Image.Resampling.BICUBIC))
 
 
-def load_pictures(files: Sequence[Path], size: int) -> NDArray[np.uint8]:
-    """Return (n, size, size, 3) uint8, read in threads; each picture as `load_picture` gives it."""
-    pictures = np.empty((len(files), size, size, 3), np.uint8)
-    for i, picture in enumerate(_in_threads(lambda path: load_picture(path, size), files)):
-        pictures[i] = picture
-    return pictures
-
-
-def find_corrupt(files: Sequence[Path], progress: Progress | None = None) -> tuple[tuple[Path, str], ...]:
-    """Decode every file and return those that cannot be read, in order, each with the reason."""
-
-    def reason(path: Path) -> str | None:
-        try:
-            _decoded(path)
-        except BenchmarkError as error:
-            return str(error)
-        return None
-
-    reasons = list(_in_threads(reason, files, progress))
-    return tuple((path, text) for path, text in zip(files, reasons, strict=True) if text is not None)
+def decode_fault(path: Path) -> str:
+    """Return why a picture cannot be decoded, "" where it can."""
+    try:
+        read_picture(path)
+    except BenchmarkError as error:
+        return str(error)
+    return ""
 
 
 def file_sha256(path: Path) -> str:
@@ -63,12 +42,11 @@ def file_sha256(path: Path) -> str:
         raise BenchmarkError(_unreadable(path, error)) from error
 
 
-def content_digest(files: Sequence[Path], progress: Progress | None = None) -> list[str]:
-    """Return the hex sha256 of every file, in order. Raises BenchmarkError naming an unreadable file."""
-    return list(_in_threads(file_sha256, files, progress))
+def read_picture(path: Path) -> Image.Image:
+    """Return a picture as it is stored, as RGB on white.
 
-
-def _decoded(path: Path) -> Image.Image:
+    Raises BenchmarkError naming a file that is missing, truncated or no picture.
+    """
     # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on damaged files.
     try:
         with Image.open(path) as image:
@@ -94,14 +72,3 @@ def _unreadable(path: Path, error: Exception) -> str:
         f"picture {path} cannot be read: {reason or type(error).__name__}. "
         "Fetch the file again, or go on without it with --skip-corrupt."
     )
-
-
-def _in_threads(
-    work: Callable[[Path], Result], files: Sequence[Path], progress: Progress | None = None
-) -> Iterator[Result]:
-    # Decoding and hashing release Python's lock, so threads are enough.
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for n_done, result in enumerate(pool.map(work, files), start=1):
-            if progress is not None:
-                progress(n_done, len(files))
-            yield result

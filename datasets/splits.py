@@ -19,7 +19,8 @@ class ZeroShotSplit:
     """One division of a data set's classes.
 
     unseen: classes of the test, sorted. validation: the part of the seen classes on which configurations are
-    chosen, sorted. origin: who drew the list, and where it was read.
+    chosen, sorted. origin: who drew the list, and where it was read. family: splits that were drawn together,
+    such as folds, share one, and only these are ever averaged; "" for a split that stands alone.
     """
 
     dataset: str
@@ -27,6 +28,7 @@ class ZeroShotSplit:
     unseen: tuple[str, ...]
     validation: tuple[str, ...]
     origin: str
+    family: str = ""
 
     @property
     def sha256(self) -> str:
@@ -54,7 +56,7 @@ class ZeroShotSplit:
 
 
 def read_split(path: Path, *, dataset: str, split_id: str) -> ZeroShotSplit:
-    """Read a split file (TOML: `unseen`, `validation`, optional `origin`, optional `sha256`).
+    """Read a split file (TOML: `unseen`, `validation`, optional `origin`, `family` and `sha256`).
 
     Raises BenchmarkError for a missing or malformed file, repeated or shared names, and a sha256 that is not
     that of the unseen names.
@@ -75,7 +77,14 @@ def read_split(path: Path, *, dataset: str, split_id: str) -> ZeroShotSplit:
             f"{path}: {', '.join(shared)} stand in `unseen` and in `validation`. "
             "Validation classes are a part of the seen ones: remove them from one list."
         )
-    split = ZeroShotSplit(dataset, split_id, unseen, validation, str(content.get("origin", "not stated")))
+    split = ZeroShotSplit(
+        dataset,
+        split_id,
+        unseen,
+        validation,
+        origin=str(content.get("origin", "not stated")).strip(),
+        family=str(content.get("family", "")),
+    )
     if content.get("sha256", split.sha256) != split.sha256:
         raise BenchmarkError(
             f"{path}: sha256 says {content['sha256'][:12]}…, the unseen names give {split.sha256[:12]}…. "
@@ -84,19 +93,24 @@ def read_split(path: Path, *, dataset: str, split_id: str) -> ZeroShotSplit:
     return split
 
 
-def committed_split_ids(dataset: str) -> tuple[str, ...]:
-    """Ids of the splits kept in this repository for a data set, sorted."""
-    return tuple(sorted(path.stem for path in (SPLITS_DIR / dataset).glob("*.toml")))
+def committed_split_ids(folder: str) -> tuple[str, ...]:
+    """Ids of the splits kept in a folder of `datasets/splits`, sorted."""
+    return tuple(sorted(path.stem for path in (SPLITS_DIR / folder).glob("*.toml")))
 
 
-def committed_split(dataset: str, split_id: str) -> ZeroShotSplit:
-    """Return a split kept in this repository. Raises BenchmarkError naming the known ones."""
-    known = committed_split_ids(dataset)
+def committed_split(dataset: str, split_id: str, *, folder: str | None = None) -> ZeroShotSplit:
+    """Return a split kept in this repository. Raises BenchmarkError naming the known ones.
+
+    folder: of `datasets/splits`, where it is not named like the data set: two data sets of the same classes
+    share their splits.
+    """
+    folder = folder or dataset
+    known = committed_split_ids(folder)
     if split_id not in known:
         raise BenchmarkError(
             f"data set '{dataset}' has no split '{split_id}'. Known: {', '.join(known) or 'none'}."
         )
-    return read_split(SPLITS_DIR / dataset / f"{split_id}.toml", dataset=dataset, split_id=split_id)
+    return read_split(SPLITS_DIR / folder / f"{split_id}.toml", dataset=dataset, split_id=split_id)
 
 
 def _names(content: dict[str, object], key: str, path: Path) -> tuple[str, ...]:

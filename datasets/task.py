@@ -6,19 +6,21 @@ harness alone calls `answers`.
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
+from datasets.arrangement import Arrangement, arrange
 from datasets.base import DatasetIndex, Items, Roles
 from datasets.class_vectors import class_vectors, missing_vectors
-from datasets.pictures import load_pictures
+from datasets.preprocessing import DEFAULT, Preprocessing
 from datasets.seen import Inputs, Pictures, SeenData
+from datasets.settings import ZERO_SHOT, Modality, TestTerms
 from datasets.splits import ZeroShotSplit
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 Phase = Literal["run", "tune"]
 FeatureNorm = Literal["centred", "raw"]
+_ROWS_AT_ONCE = 4096
 
 
 class RowSource(Protocol):
@@ -42,16 +45,19 @@ class PictureSource:
 
     items: Items
     size: int
+    modality: Modality
+    preprocessing: Preprocessing = DEFAULT
 
     def rows(self, idx: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return (n, 3, size, size) uint8."""
-        pictures = load_pictures([self.items.files[i] for i in idx], self.size)
+        files = [self.items.files[i] for i in idx]
+        pictures = self.preprocessing.pictures(files, self.size, self.modality)
         return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
 
 
 @dataclass(frozen=True)
 class TestItems:
-    """Unlabelled test items in a shuffled order. queries are sketches, gallery are photos."""
+    """Unlabelled test items in a shuffled order, each side of the modality that the direction names."""
 
     queries: Inputs
     gallery: Inputs
@@ -61,15 +67,18 @@ class TestItems:
 class Answers:
     """What the harness knows of the test items, in file order; never given to a method.
 
-    queries, gallery: (n,) int64 rows in the data set's items. query_labels, gallery_labels: (n,) int64 into
-    the data set's class names. query_order, gallery_order: (n,) where each row of the shuffled test items
-    belongs: `emb_in_file_order[order] = emb_as_embedded`.
+    queries, gallery: (n,) int64 rows in the data set's items of `modalities`. query_labels, gallery_labels:
+    (n,) int64 into the data set's class names. query_is_seen: (Q,) bool, queries of classes that were trained
+    on. query_order, gallery_order: (n,) where each row of the shuffled test items belongs:
+    `emb_in_file_order[order] = emb_as_embedded`.
     """
 
+    modalities: tuple[Modality, Modality]
     queries: NDArray[np.int64]
     gallery: NDArray[np.int64]
     query_labels: NDArray[np.int64]
     gallery_labels: NDArray[np.int64]
+    query_is_seen: NDArray[np.bool_]
     query_order: NDArray[np.int64]
     gallery_order: NDArray[np.int64]
 
@@ -82,9 +91,11 @@ class ZeroShotTask:
     training items is subtracted, then every row gets length 1; "raw": rows as they are. Pictures are never
     normalised. order_key: text from which the order of the test items is drawn; without knowing it, a method
     cannot tell the order of the files, which is that of the classes. with_class_vectors: give them to `fit`.
+    terms: setting, direction, queries and relevance of the test; phase "tune" takes the direction and tests
+    unseen classes alone, whatever the setting.
 
-    Raises BenchmarkError when the split does not fit the data set, when `pairs="instance"` and the data set
-    has no instances, or when a class has no item left.
+    Raises BenchmarkError when the split does not fit the data set, when instances are asked for and the data
+    set has none, or when a class has no item left.
     """
 
     def __init__(
@@ -100,29 +111,44 @@ class ZeroShotTask:
         phase: Phase = "run",
         order_key: str = "",
         with_class_vectors: bool = True,
+        terms: TestTerms = ZERO_SHOT,
     ) -> None:
         split.check_against(index.class_names)
-        check_pairs(index, pairs)
+        check_instances(index, pairs=pairs, relevance=terms.relevance)
         self._index, self._roles, self._split = index, roles, split
-        self._sketch_source, self._photo_source = sketches, photos
+        self._sources: dict[Modality, RowSource] = {"sketch": sketches, "photo": photos}
         self._feature_norm, self._pairs, self._phase = feature_norm, pairs, phase
         self._order_key, self._with_class_vectors = order_key, with_class_vectors
-        self._means: tuple[NDArray[np.float64] | None, NDArray[np.float64] | None] | None = None
+        self._means: dict[Modality, NDArray[np.float64] | None] | None = None
         seen = split.seen(index.class_names)
         if phase == "run":
             self.train_classes, self.test_classes = seen, split.unseen
         else:
             self.train_classes = tuple(name for name in seen if name not in split.validation)
             self.test_classes = split.validation
+        self.terms = terms if phase == "run" else replace(terms, setting="zs")
+
+    @functools.cached_property
+    def arrangement(self) -> Arrangement:
+        """Which rows train, query and are searched; for the harness."""
+        return arrange(
+            self._index,
+            self._roles,
+            self._split,
+            self.terms,
+            train_classes=self.train_classes,
+            test_classes=self.test_classes,
+        )
 
     def seen(self) -> SeenData:
         """Build the training data: copies, in file order, of training items of the training classes."""
         import torch
 
-        sketch_rows, sketch_labels = self._training_rows(self._index.sketches, self._roles.train_sketches)
-        photo_rows, photo_labels = self._training_rows(self._index.photos, self._roles.train_photos)
-        sketches, photos = self._sketch_source.rows(sketch_rows), self._photo_source.rows(photo_rows)
-        self._means = (self._mean(sketches), self._mean(photos))
+        self._refuse_unseen()
+        sketch_rows, photo_rows = self.arrangement.train_sketches, self.arrangement.train_photos
+        sketches = self._sources["sketch"].rows(sketch_rows)
+        photos = self._sources["photo"].rows(photo_rows)
+        self._means = {"sketch": self._mean(sketches), "photo": self._mean(photos)}
         sketch_instances, photo_instances = self._instances(sketch_rows, photo_rows)
         validation = self._split.validation if self._phase == "run" else ()
         vectors = None
@@ -130,10 +156,10 @@ class ZeroShotTask:
             vectors = torch.from_numpy(class_vectors(self.train_classes)).clone()
         return SeenData(
             class_names=self.train_classes,
-            sketches=_inputs(self._normalised(sketches, self._means[0])),
-            photos=_inputs(self._normalised(photos, self._means[1])),
-            sketch_labels=torch.from_numpy(sketch_labels).clone(),
-            photo_labels=torch.from_numpy(photo_labels).clone(),
+            sketches=_inputs(self._normalised(sketches, self._means["sketch"])),
+            photos=_inputs(self._normalised(photos, self._means["photo"])),
+            sketch_labels=torch.from_numpy(self._training_labels(self._index.sketches, sketch_rows)),
+            photo_labels=torch.from_numpy(self._training_labels(self._index.photos, photo_rows)),
             sketch_instances=sketch_instances,
             photo_instances=photo_instances,
             class_vectors=vectors,
@@ -146,49 +172,42 @@ class ZeroShotTask:
         if self._means is None:
             raise RuntimeError("test items are normalised with the means of the seen data: call seen() first")
         answers = self.answers()
-        queries = self._sketch_source.rows(answers.queries[answers.query_order])
-        gallery = self._photo_source.rows(answers.gallery[answers.gallery_order])
+        query_modality, gallery_modality = answers.modalities
+        queries = self._sources[query_modality].rows(answers.queries[answers.query_order])
+        gallery = self._sources[gallery_modality].rows(answers.gallery[answers.gallery_order])
         return TestItems(
-            queries=_inputs(self._normalised(queries, self._means[0])),
-            gallery=_inputs(self._normalised(gallery, self._means[1])),
+            queries=_inputs(self._normalised(queries, self._means[query_modality])),
+            gallery=_inputs(self._normalised(gallery, self._means[gallery_modality])),
         )
 
     def answers(self) -> Answers:
         """Return labels and order of the test items, for the harness."""
-        queries = self._rows_of(self._index.sketches, self._roles.queries, self.test_classes)
-        gallery = self._rows_of(self._index.photos, self._roles.gallery, self.test_classes)
+        query_modality, gallery_modality = self.terms.modalities
+        queries, gallery = self.arrangement.queries, self.arrangement.gallery
         key = f"{self._order_key} {self._split.sha256} {self._phase}"
         rng = np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
         return Answers(
+            modalities=self.terms.modalities,
             queries=queries,
             gallery=gallery,
-            query_labels=self._index.sketches.labels[queries],
-            gallery_labels=self._index.photos.labels[gallery],
+            query_labels=self._index.items(query_modality).labels[queries],
+            gallery_labels=self._index.items(gallery_modality).labels[gallery],
+            query_is_seen=self.arrangement.query_is_seen,
             query_order=rng.permutation(len(queries)),
             gallery_order=rng.permutation(len(gallery)),
         )
 
-    def _training_rows(
-        self, items: Items, role: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _refuse_unseen(self) -> None:
         leaked = sorted(set(self.train_classes) & set(self._split.unseen))
         if leaked:
             raise BenchmarkError(f"unseen classes among the training classes: {', '.join(leaked)}")
-        rows = self._rows_of(items, role, self.train_classes)
-        new_label = {self._index.class_names.index(name): i for i, name in enumerate(self.train_classes)}
-        return rows, np.array([new_label[label] for label in items.labels[rows].tolist()], dtype=np.int64)
 
-    def _rows_of(self, items: Items, role: NDArray[np.bool_], classes: Sequence[str]) -> NDArray[np.int64]:
-        wanted = np.isin(items.labels, [self._index.class_names.index(name) for name in classes])
-        rows = np.flatnonzero(wanted & role)
-        present = {self._index.class_names[label] for label in np.unique(items.labels[rows])}
-        empty = [name for name in classes if name not in present]
-        if empty:
-            raise BenchmarkError(
-                f"no usable picture is left in {', '.join(empty)} (split '{self._split.id}'). "
-                "Every class of a split needs sketches and photos."
-            )
-        return rows
+    def _training_labels(self, items: Items, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        new_label = np.full(len(self._index.class_names), -1, dtype=np.int64)
+        new_label[[self._index.class_names.index(name) for name in self.train_classes]] = np.arange(
+            len(self.train_classes)
+        )
+        return new_label[items.labels[rows]]
 
     def _instances(
         self, sketch_rows: NDArray[np.int64], photo_rows: NDArray[np.int64]
@@ -212,18 +231,24 @@ class ZeroShotTask:
     def _normalised(self, rows: NDArray[Any], mean: NDArray[np.float64] | None) -> NDArray[Any]:
         if mean is None:
             return rows
-        centred = rows - mean
-        length = np.linalg.norm(centred, axis=1, keepdims=True)
-        return np.asarray(centred / np.maximum(length, 1e-12), dtype=np.float32)
+        normalised = np.empty(rows.shape, np.float32)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):  # a copy of all rows in float64 is not needed
+            centred = rows[start : start + _ROWS_AT_ONCE] - mean
+            length = np.linalg.norm(centred, axis=1, keepdims=True)
+            normalised[start : start + _ROWS_AT_ONCE] = centred / np.maximum(length, 1e-12)
+        return normalised
 
 
-def check_pairs(index: DatasetIndex, pairs: str) -> None:
-    """Raise BenchmarkError when training by instances is asked for and the data set has none."""
-    if pairs == "instance" and (index.sketches.instances is None or index.photos.instances is None):
-        raise BenchmarkError(
-            'pairs = "instance" needs sketches and photos of the same object; this data set has none. '
-            'Use pairs = "class".'
-        )
+def check_instances(index: DatasetIndex, *, pairs: str = "class", relevance: str = "category") -> None:
+    """Raise BenchmarkError when instances are asked for, in training or in the test, and there are none."""
+    if index.sketches.instances is not None and index.photos.instances is not None:
+        return
+    for name, value, other in (("pairs", pairs, "class"), ("relevance", relevance, "category")):
+        if value == "instance":
+            raise BenchmarkError(
+                f'{name} = "instance" needs sketches and photos of the same object; this data set has none. '
+                f'Use {name} = "{other}".'
+            )
 
 
 def _inputs(rows: NDArray[Any]) -> Inputs:

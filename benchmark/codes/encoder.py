@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.codes.itq import Array, as_bits, fit_itq
 from benchmark.codes.term import CodeKind, Codes
+from datasets.settings import Modality
 
 Emb = NDArray[np.float32]
 Bits = NDArray[np.uint8]
@@ -17,30 +18,38 @@ Encode = Callable[[Emb, Emb], tuple[Bits, Bits]]
 _ROWS = 4096
 
 
-def make_encoder(codes: Codes, seen: Callable[[], tuple[Emb, Emb]], *, seed: int) -> Encode:
-    """Return the function that turns (Q, d) sketches and (N, d) photos of the test into (Q, b), (N, b) bits.
+def make_encoder(
+    codes: Codes,
+    seen: Callable[[], tuple[Emb, Emb]],
+    *,
+    seed: int,
+    modalities: tuple[Modality, Modality] = ("sketch", "photo"),
+) -> Encode:
+    """Return the function that turns (Q, d) queries and (N, d) gallery items into (Q, b) and (N, b) bits.
 
     codes: any kind but `real`. seen: gives the embeddings of the seen sketches and photos. `itq` calls it
     here, before there is a test embedding, and learns from nothing else; the transductive kinds never call it
-    and learn from what they encode. Bits are uint8, 0 or 1; equal seeds give equal bits.
+    and learn from what they encode. modalities: of the queries and of the gallery. Bits are uint8, 0 or 1;
+    equal seeds give equal bits.
     Raises ValueError, here or from the function, for embeddings that are too narrow.
     """
     rng = np.random.default_rng(seed)
 
     def of_seen(sketches: Emb, photos: Emb) -> Encode:
         """Each modality loses its own mean; equally many of both shape the directions."""
-        means, n = (_mean(sketches), _mean(photos)), min(len(sketches), len(photos))
+        mean_of, n = {"sketch": _mean(sketches), "photo": _mean(photos)}, min(len(sketches), len(photos))
         drawn = [np.sort(rng.permutation(len(emb))[:n]) for emb in (sketches, photos)]
-        sample = np.concatenate([sketches[drawn[0]] - means[0], photos[drawn[1]] - means[1]])
+        sample = np.concatenate([sketches[drawn[0]] - mean_of["sketch"], photos[drawn[1]] - mean_of["photo"]])
+        means = mean_of[modalities[0]], mean_of[modalities[1]]
         return _itq(means, fit_itq(sample, bits=codes.bits, rng=rng))
 
-    def of_test(sketches: Emb, photos: Emb) -> tuple[Bits, Bits]:
-        means = _mean(sketches), _mean(photos)
-        sample = sketches - means[0] if codes.kind is CodeKind.ITQ_QUERIES else photos - means[1]
-        return _itq(means, fit_itq(sample, bits=codes.bits, rng=rng))(sketches, photos)
+    def of_test(queries: Emb, gallery: Emb) -> tuple[Bits, Bits]:
+        means = _mean(queries), _mean(gallery)
+        sample = queries - means[0] if codes.kind is CodeKind.ITQ_QUERIES else gallery - means[1]
+        return _itq(means, fit_itq(sample, bits=codes.bits, rng=rng))(queries, gallery)
 
     if codes.kind is CodeKind.SIGN:
-        return lambda sketches, photos: (as_bits(sketches), as_bits(photos))
+        return lambda queries, gallery: (as_bits(queries), as_bits(gallery))
     return of_seen(*seen()) if codes.kind is CodeKind.ITQ else of_test
 
 
@@ -55,4 +64,4 @@ def _itq(means: tuple[Array, Array], directions: Array) -> Encode:
         parts = (emb[start : start + _ROWS] for start in range(0, len(emb), _ROWS))
         return np.concatenate([as_bits((part - mean) @ directions) for part in parts])
 
-    return lambda sketches, photos: (bits_of(sketches, means[0]), bits_of(photos, means[1]))
+    return lambda queries, gallery: (bits_of(queries, means[0]), bits_of(gallery, means[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,10 @@ from benchmark.commands import options
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from benchmark.records import StoredRun
+    from benchmark.suite import Suite as SuiteGrid
 
 Suite = Annotated[str | None, typer.Option("--suite", help="Rows, splits and seeds of a suite.")]
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Data set id, as in the records.")]
@@ -22,27 +26,42 @@ Reference = Annotated[
     str | None,
     typer.Option("--reference", help="Row that differences are taken to. Default: that of the suite."),
 ]
+TERMS = "How it was tested"
+Setting = Annotated[str | None, typer.Option("--setting", help="Such as zs.", rich_help_panel=TERMS)]
+Direction = Annotated[
+    str | None, typer.Option("--direction", help="Such as sketch2photo.", rich_help_panel=TERMS)
+]
+Queries = Annotated[str | None, typer.Option("--queries", help="all, loo or sake10.", rich_help_panel=TERMS)]
+Relevance = Annotated[
+    str | None, typer.Option("--relevance", help="category or instance.", rich_help_panel=TERMS)
+]
+Preprocessing = Annotated[
+    str | None, typer.Option("--preprocessing", help="A preset, such as stretch.", rich_help_panel=TERMS)
+]
 Backbone = Annotated[str | None, typer.Option("--backbone", help="Backbone id.")]
 Codes = Annotated[
     str | None, typer.Option("--codes", help='real, sign, "itq, 64 bits", or a beginning such as itq.')
 ]
 
 
-def choose_runs(
-    results_dir: Path,
-    suite: str | None,
-    dataset: str | None,
-    splits: str | None,
-    methods: str | None,
-    protocol: str | None,
-    backbone: str | None,
-    codes: str | None,
-) -> tuple[tuple[StoredRun, ...], str]:
-    """Return the runs that the flags choose, the default suite's without any, and the suite's reference."""
-    from dataclasses import replace
+@dataclass(frozen=True)
+class Chosen:
+    """The runs of one table. name: that of their files. reference: the row that differences are taken to."""
 
+    name: str
+    runs: tuple[StoredRun, ...]
+    reference: str
+
+
+def choose_runs(results_dir: Path, suite: str | None, **flags: str | None) -> tuple[Chosen, ...]:
+    """Return the runs that the flags choose, table by table: each grid of a suite is one, each data set else.
+
+    flags: named like the options above; without any, and without a suite, the default suite is taken.
+    Raises BenchmarkError when a flag names what no run has, and when no run is left.
+    """
     from benchmark.records import stored_runs
-    from benchmark.selection import Selection
+    from benchmark.reporting.comparison import by_dataset
+    from benchmark.selection import Selection, preset_of
     from benchmark.suite import load_suite
 
     console = options.progress_console()
@@ -51,43 +70,63 @@ def choose_runs(
         console.print(text, style="yellow", markup=False, soft_wrap=True)
 
     runs = tuple(stored_runs(results_dir / "runs", warn=warn))
-    flags: dict[str, Any] = {
-        "dataset": dataset,
-        "splits": options.words(splits),
-        "methods": options.words(methods),
-        "protocol": protocol,
-        "backbone": backbone,
-        "codes": codes,
-    }
-    if codes is not None:
-        flags["codes"] = _codes_of(codes, {run.record.protocol.codes for run in runs})
-    given = {name: value for name, value in flags.items() if value is not None}
     stored = {
+        "dataset": {run.record.protocol.dataset for run in runs},
         "methods": {run.record.method for run in runs},
         "splits": {run.record.protocol.split for run in runs},
-        "protocol": {run.record.protocol.protocol for run in runs},
         "backbone": {run.record.backbone for run in runs},
-        "codes": {run.record.protocol.codes for run in runs},
+        "preprocessing": {preset_of(run.record.protocol) for run in runs},
+        **{
+            name: {getattr(run.record.protocol, name) for run in runs}
+            for name in ("protocol", "setting", "direction", "queries", "relevance", "codes")
+        },
     }
-    for name, known in stored.items():
-        wanted = given.get(name, ())
-        unknown = [
-            value for value in ((wanted,) if isinstance(wanted, str) else wanted) if value not in known
-        ]
-        if unknown and known:
-            there = "; " if name == "codes" else ", "  # whose names hold commas
-            raise BenchmarkError(
-                f"--{name} {', '.join(unknown)}: no stored run has it. There are {there.join(sorted(known))}."
-            )
-    chosen = None
-    if suite is not None or not given:
-        chosen = load_suite(suite or "default")
-    selection = Selection() if chosen is None else Selection.of_suite(chosen, runs)
-    found = replace(selection, **given).of(runs)
-    gaps = selection.missing(found) if chosen is not None and not given else []
-    if gaps:
-        warn(f"Suite '{chosen.name if chosen else ''}' is not complete here. Not run yet: {'; '.join(gaps)}.")
-    return found, chosen.reference if chosen else "centred"
+    given: dict[str, Any] = {}
+    for name, value in flags.items():
+        if value is None:
+            continue
+        given[name] = options.words(value) if name in ("methods", "splits") else value
+        if name == "codes":
+            given[name] = _codes_of(value, stored[name])
+        if name != "dataset":
+            _require_known(name, given[name], stored[name])
+    if suite is None and given:
+        found = replace(Selection(), **given).of(runs)
+        return tuple(Chosen(name, tuple(part), "centred") for name, part in by_dataset(found).items())
+
+    chosen = []
+    grids = [grid for grid in load_suite(suite or "default") if _fits(grid, given)]
+    for grid in grids or load_suite(suite or "default"):
+        selection = replace(Selection.of_suite(grid, runs), **given)
+        if len(grids) > 1 and not any(selection.holds(run.record) for run in runs):
+            warn(f"Suite '{grid.name}', {grid.part}: not run yet.")
+            continue
+        found = selection.of(runs)
+        gaps = [] if given else selection.missing(found)
+        if gaps:
+            where = f"'{grid.name}'{f', {grid.part},' if grid.part else ''}"
+            warn(f"Suite {where} is not complete here. Not run yet: {'; '.join(gaps)}.")
+        chosen.append(Chosen(grid.file_name, found, grid.reference))
+    if not chosen:
+        raise BenchmarkError(
+            f"no stored run fits suite '{suite}'. `run_benchmark.py run --suite {suite}` makes them."
+        )
+    return tuple(chosen)
+
+
+def _fits(grid: SuiteGrid, given: Mapping[str, Any]) -> bool:
+    """Whether a grid is among those that flags choose of a suite: other flags narrow its rows."""
+    fields = ("dataset", "protocol", "setting", "direction", "queries", "relevance")
+    return all(getattr(grid, name) in (None, given[name]) for name in fields if name in given)
+
+
+def _require_known(name: str, wanted: str | tuple[str, ...], known: set[str]) -> None:
+    unknown = [value for value in ((wanted,) if isinstance(wanted, str) else wanted) if value not in known]
+    if unknown and known:
+        there = "; " if name == "codes" else ", "  # whose names hold commas
+        raise BenchmarkError(
+            f"--{name} {', '.join(unknown)}: no stored run has it. There are {there.join(sorted(known))}."
+        )
 
 
 def _codes_of(text: str, known: set[str]) -> str:

@@ -11,11 +11,17 @@ import typer
 
 from benchmark.commands.chosen_runs import (
     Backbone,
+    Chosen,
     Codes,
     Dataset,
+    Direction,
     Methods,
+    Preprocessing,
     Protocol,
+    Queries,
     Reference,
+    Relevance,
+    Setting,
     Splits,
     Suite,
     choose_runs,
@@ -50,6 +56,11 @@ def compare(
     splits: Splits = None,
     methods: Methods = None,
     protocol: Protocol = None,
+    setting: Setting = None,
+    direction: Direction = None,
+    queries: Queries = None,
+    relevance: Relevance = None,
+    preprocessing: Preprocessing = None,
     backbone: Backbone = None,
     codes: Codes = None,
     metric: Annotated[
@@ -84,19 +95,32 @@ def compare(
             f"Got {row or 'no row'}{f' and {other}' if other else ''}"
             f"{f', --reference {reference}' if reference else ''}."
         )
-    flags = (suite, dataset, splits, methods, protocol, backbone, codes)
+    flags = {
+        "dataset": dataset,
+        "splits": splits,
+        "methods": methods,
+        "protocol": protocol,
+        "setting": setting,
+        "direction": direction,
+        "queries": queries,
+        "relevance": relevance,
+        "preprocessing": preprocessing,
+        "backbone": backbone,
+        "codes": codes,
+    }
     if row is not None and other is not None and _are_runs(row, other):
-        if any(flag is not None for flag in flags):
+        if any(flag is not None for flag in (suite, *flags.values())):
             raise BenchmarkError(
-                "two runs are compared on what they were run on: leave out --suite, --dataset, --splits, "
-                "--methods, --protocol, --backbone and --codes."
+                f"two runs are compared on what they were run on: leave out --suite, --{', --'.join(flags)}."
             )
         found = _compare_runs(find_run(row, results_dir), find_run(other, results_dir), metric)
     else:
-        runs, of_suite = choose_runs(results_dir, *flags)
-        _require_one_dataset(runs)
+        chosen = _only(choose_runs(results_dir, suite, **flags))
         found = pairwise(
-            _with_metric(runs, metric), row=row, reference=other or reference or of_suite, metric=metric
+            _with_metric(chosen.runs, metric),
+            row=row,
+            reference=other or reference or chosen.reference,
+            metric=metric,
         )
     console = Console()
     if format is Format.TERMINAL and console.is_terminal:
@@ -154,10 +178,10 @@ def _with_metric(runs: Sequence[StoredRun], metric: str) -> Sequence[StoredRun]:
     return shown_with_metrics(runs, [metric])
 
 
-def _require_one_dataset(runs: tuple[StoredRun, ...]) -> None:
-    found = sorted({run.record.protocol.dataset for run in runs})
-    if len(found) > 1:
+def _only(chosen: Sequence[Chosen]) -> Chosen:
+    if len(chosen) > 1:
         raise BenchmarkError(
-            f"rows are compared on one data set, and there are runs of {', '.join(found)}. "
-            "Choose one with --dataset."
+            f"rows are compared within one table, and there are {', '.join(part.name for part in chosen)}. "
+            "Choose one, such as with --dataset or --direction."
         )
+    return chosen[0]

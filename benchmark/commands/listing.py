@@ -13,7 +13,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmark.commands.list_splits import print_splits, split_entries, splits_entry
 from benchmark.commands.options import DataRoot, Plugins
+from benchmark.errors import BenchmarkError
 
 Entry = dict[str, Any]
 
@@ -31,18 +33,32 @@ class Kind(StrEnum):
 
 def list_things(
     kind: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.METHODS,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines: one JSON list on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout.")] = False,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", help="With `splits`: overlaps and contact with ImageNet of this data set."),
+    ] = None,
     plugin: Plugins = None,
     data_root: DataRoot = None,
 ) -> None:
     """List methods, data sets, splits, metrics, suites or backbones.
 
-    `list datasets` prints licences and attributions, `list metrics` formulas and sources.
+    `list datasets` prints licences and attributions, `list metrics` formulas and sources, `list splits
+    --dataset ID` which unseen classes the splits share and how far ImageNet knows them.
     """
     from benchmark.registry import load_plugin
 
     for path in plugin or ():
         load_plugin(path)
+    if dataset is not None:
+        if kind is not Kind.SPLITS:
+            raise BenchmarkError(f"--dataset belongs to `list splits`, not to `list {kind}`. Leave it out.")
+        entry = splits_entry(dataset, data_root)
+        if as_json:
+            typer.echo(json.dumps(entry, indent=2))
+        else:
+            print_splits(Console(), entry)
+        return
     entries = _ENTRIES[kind](data_root)
     if as_json:
         typer.echo(json.dumps(entries, indent=2))
@@ -84,22 +100,6 @@ def dataset_entries(_: Path | None = None) -> list[Entry]:
     return [dataclasses.asdict(DATASETS.get(dataset_id).card) for dataset_id in DATASETS.ids()]
 
 
-def split_entries(data_root: Path | None = None) -> list[Entry]:
-    """Return every committed split, and that of a folder data set when its root is given."""
-    from benchmark.registry import DATASETS
-    from datasets.splits import committed_split, committed_split_ids
-
-    splits = [
-        committed_split(dataset, split)
-        for dataset in DATASETS.ids()
-        for split in committed_split_ids(dataset)
-    ]
-    if data_root is not None:
-        folder = DATASETS.get("folder")(root=data_root, cache_dir=data_root)
-        splits += [folder.split(split_id) for split_id in folder.split_ids()]
-    return [{**dataclasses.asdict(split), "sha256": split.sha256} for split in splits]
-
-
 def metric_entries(_: Path | None = None) -> list[Entry]:
     """Return formula, source and users of every metric."""
     from metrics.definitions import DEFAULT, FAMILIES, parse
@@ -118,7 +118,7 @@ def suite_entries(_: Path | None = None) -> list[Entry]:
     """Return every suite of the repository."""
     from benchmark.suite import load_suite, suite_names
 
-    return [load_suite(name).model_dump(mode="json") for name in suite_names()]
+    return [grid.model_dump(mode="json") for name in suite_names() for grid in load_suite(name)]
 
 
 def backbone_entries(_: Path | None = None) -> list[Entry]:

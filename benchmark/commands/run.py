@@ -13,6 +13,10 @@ from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, Device, 
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmark.display import SuiteDisplay
+    from benchmark.prepare import Where
     from benchmark.suite import Suite
 
 
@@ -25,6 +29,7 @@ class Rerun(StrEnum):
 
 
 GRID = "What to run"
+TEST = "How it is tested"
 RUN_FAILED = 2
 
 
@@ -45,7 +50,29 @@ def run(
         str | None, typer.Option(help="Protocol of the data set.", rich_help_panel=GRID)
     ] = None,
     splits: Annotated[
-        str | None, typer.Option(help="Split ids, comma-separated, or all.", rich_help_panel=GRID)
+        str | None,
+        typer.Option(
+            help="Split ids, comma-separated, or all. Default: the data set's first.", rich_help_panel=GRID
+        ),
+    ] = None,
+    setting: Annotated[
+        str | None,
+        typer.Option(help="zs, or gzs/heldout, all_seen, sem_pcyc, open_search.", rich_help_panel=TEST),
+    ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(help="sketch2photo, photo2sketch, sketch2sketch, photo2photo.", rich_help_panel=TEST),
+    ] = None,
+    queries: Annotated[
+        str | None,
+        typer.Option(help="all, or sake10; within one modality loo, or sake10.", rich_help_panel=TEST),
+    ] = None,
+    relevance: Annotated[
+        str | None, typer.Option(help="What counts as found: category or instance.", rich_help_panel=TEST)
+    ] = None,
+    preprocessing: Annotated[
+        str | None,
+        typer.Option(help="stretch, sake, sem_pcyc, zse, sketch_lvm.", rich_help_panel=TEST),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds, comma-separated.", rich_help_panel=GRID)] = None,
     backbone: Annotated[str | None, typer.Option(help="Backbone id.", rich_help_panel=GRID)] = None,
@@ -71,6 +98,9 @@ def run(
     skip_corrupt: Annotated[
         bool, typer.Option("--skip-corrupt", help="Leave unreadable pictures out; the record lists them.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run, what is cached, what it would take.")
+    ] = False,
     device: Device = None,
     threads: Threads = None,
     data_root: DataRoot = None,
@@ -93,21 +123,30 @@ def run(
     run_benchmark.py run --methods centred,zscmr --codes itq --bits 32
 
     run_benchmark.py run --plugin my_method.py --methods centred,my_method
+
+    run_benchmark.py run --suite paper --data-root DIR --dry-run
+
+    run_benchmark.py run --dataset sketchy_ext --data-root DIR --splits sake25 --setting gzs/heldout
+
+    run_benchmark.py run --dataset emoji54 --direction photo2photo --preprocessing zse
     """
     device = options.set_up(device, threads, plugin)
-    from benchmark.commands.report import report
     from benchmark.display import SuiteDisplay
-    from benchmark.records import digest
-    from benchmark.runner import run_suite
+    from benchmark.runner import grids_of
     from benchmark.suite import load_suite
 
     base = load_suite(suite or "default")
-    chosen = _changed(
+    chosen = changed(
         base,
         methods=options.words(methods),
         dataset=dataset,
         protocol=protocol,
         splits=options.words(splits),
+        setting=setting,
+        direction=direction,
+        queries=queries,
+        relevance=relevance,
+        preprocessing=preprocessing,
         seeds=_numbers(seeds),
         backbone=backbone,
         config=config,
@@ -123,26 +162,70 @@ def run(
         limit=limit,
     )
     display = SuiteDisplay(options.progress_console())
-    result = run_suite(chosen, where, display, rerun=rerun.value)
-    # A grid of one's own does not overwrite the tables and figures of a suite or of another grid.
-    terms = digest(chosen.model_dump(mode="json"))[:6]
-    name = base.name if chosen == base else f"{result.data.dataset.id}-{terms}"
-    report(result, name, results_dir, display)
-    return RUN_FAILED if result.failed else 0
+    grids = grids_of(chosen, where)
+    if dry_run:
+        from benchmark.commands.dry_run import dry_run as say
+
+        return say(grids, where, display, rerun=rerun.value)
+    return _run_all(grids, base, where, display, rerun)
 
 
-def _changed(suite: Suite, **flags: Any) -> Suite:
-    """Return the suite with the flags that were given."""
+def _run_all(
+    grids: Sequence[Suite], base: Sequence[Suite], where: Where, display: SuiteDisplay, rerun: Rerun
+) -> int:
+    from benchmark.commands.report import report
+    from benchmark.records import digest
+    from benchmark.runner import prepare_suite, run_suite
+
+    prepared = []
+    for suite in grids:  # all of them before the first run: a data set that is not there is said at once
+        try:
+            prepared.append(prepare_suite(suite, where, display))
+        except BenchmarkError as error:
+            others = sorted({grid.dataset for grid in grids} - {suite.dataset})
+            hint = f" Without it: --dataset {', or --dataset '.join(others)}." if others else ""
+            raise BenchmarkError(f"{error}{hint}") from error
+    has_failed = False
+    for data in prepared:
+        result = run_suite(data, display, rerun=rerun.value)
+        # A grid of one's own does not overwrite the tables and figures of a suite or of another grid.
+        terms = digest(data.suite.model_dump(mode="json"))[:6]
+        name = data.suite.file_name if data.suite in base else f"{data.dataset.id}-{terms}"
+        report(result, name, where.results_dir, display)
+        has_failed |= bool(result.failed)
+    return RUN_FAILED if has_failed else 0
+
+
+def changed(grids: Sequence[Suite], **flags: Any) -> tuple[Suite, ...]:
+    """Return the grids with the flags that were given; a flag that some grids already meet chooses these.
+
+    Raises BenchmarkError for flags that do not fit together.
+    """
     changes: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     for name in ("methods", "splits"):
         if changes.get(name) == ("all",):
             changes[name] = "all"
+    for name in ("dataset", "protocol", "setting", "direction", "splits"):
+        fitting = [suite for suite in grids if getattr(suite, name) == changes.get(name)]
+        if name in changes and fitting:
+            grids = fitting
+    found: list[Suite] = []
+    for suite in (_changed(suite, changes) for suite in grids):
+        if suite not in found:
+            found.append(suite)
+    return tuple(found)
+
+
+def _changed(suite: Suite, changes: dict[str, Any]) -> Suite:
     if changes.get("dataset", suite.dataset) != suite.dataset:
         # Splits and protocol of the suite's data set mean nothing on another one.
-        changes = {"splits": "all", "protocol": None, **changes}
+        changes = {"splits": "default", "protocol": None, **changes}
     if "methods" in changes:
-        changes["variants"] = ()
+        changes = {**changes, "variants": ()}
+    if "direction" in changes and "queries" not in changes:
+        changes = {**changes, "queries": None}
     changed = suite.model_copy(update=changes)
+    _ = changed.terms  # which refuses what it does not know
     if "bits" in changes and not changed.codes.is_itq:
         raise BenchmarkError(
             f"--bits {changed.bits}: only ITQ has a number of bits, and codes are '{changed.codes}'. "

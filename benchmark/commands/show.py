@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -115,13 +115,15 @@ def _show_query(
 ) -> None:
     from benchmark.commands.table import index_of
     from benchmark.reporting.query_result import find_query, query_result
+    from datasets.settings import DIRECTIONS, Direction
 
     index, no_picture = None, ""
     try:
         index = index_of(run, data_root, cache_dir)
     except BenchmarkError as error:
         no_picture = str(error)
-    query = find_query(run.per_query(), text, index)
+    modality = DIRECTIONS[cast("Direction", run.record.protocol.direction)][0]
+    query = find_query(run.per_query(), text, index, modality)
     result = query_result(run, query, metric_ids, index)
     if as_json:
         run_of = {name: getattr(run.record, name) for name in ("run_id", "method", "variant", "seed")}

@@ -13,9 +13,14 @@ from benchmark.commands.chosen_runs import (
     Backbone,
     Codes,
     Dataset,
+    Direction,
     Methods,
+    Preprocessing,
     Protocol,
+    Queries,
     Reference,
+    Relevance,
+    Setting,
     Splits,
     Suite,
     choose_runs,
@@ -53,6 +58,11 @@ def table(
     splits: Splits = None,
     methods: Methods = None,
     protocol: Protocol = None,
+    setting: Setting = None,
+    direction: Direction = None,
+    queries: Queries = None,
+    relevance: Relevance = None,
+    preprocessing: Preprocessing = None,
     backbone: Backbone = None,
     codes: Codes = None,
     metrics: Annotated[
@@ -65,7 +75,7 @@ def table(
     reference: Reference = None,
     results_dir: ResultsDir = RESULTS_DIR,
 ) -> None:
-    """Print a comparison table of finished runs, one for each data set.
+    """Print a comparison table of finished runs, one for each data set or each grid of a suite.
 
     Without flags, that of the default suite. Rows that were not measured in the same way are never mixed: the
     message says which field differs, and how to choose.
@@ -80,20 +90,33 @@ def table(
     """
     from benchmark.commands.report import print_comparison
     from benchmark.reporting import tables
-    from benchmark.reporting.comparison import by_dataset, compare
+    from benchmark.reporting.comparison import compare
     from benchmark.rescore import shown_with_metrics
 
-    runs, of_suite = choose_runs(results_dir, suite, dataset, splits, methods, protocol, backbone, codes)
-    tables_of = by_dataset(runs)
-    if len(tables_of) > 1 and format in (Format.CSV, Format.JSON):
+    chosen = choose_runs(
+        results_dir,
+        suite,
+        dataset=dataset,
+        splits=splits,
+        methods=methods,
+        protocol=protocol,
+        setting=setting,
+        direction=direction,
+        queries=queries,
+        relevance=relevance,
+        preprocessing=preprocessing,
+        backbone=backbone,
+        codes=codes,
+    )
+    if len(chosen) > 1 and format in (Format.CSV, Format.JSON):
         raise BenchmarkError(
-            f"--format {format} holds one table, and there are runs of {', '.join(tables_of)}. "
-            "Choose one with --dataset."
+            f"--format {format} holds one table, and there are {len(chosen)}: "
+            f"{', '.join(part.name for part in chosen)}. Choose one, such as with --dataset or --direction."
         )
     wanted = options.words(metrics)
-    for of_dataset in tables_of.values():
-        measured = of_dataset if wanted is None else shown_with_metrics(of_dataset, wanted)
-        comparison = compare(measured, reference=reference or of_suite, metric_ids=wanted)
+    for part in chosen:
+        measured = part.runs if wanted is None else shown_with_metrics(part.runs, wanted)
+        comparison = compare(measured, reference=reference or part.reference, metric_ids=wanted)
         _require_row(comparison, reference)
         if format is Format.TERMINAL:
             print_comparison(comparison)
@@ -108,6 +131,11 @@ def plot(
     splits: Splits = None,
     methods: Methods = None,
     protocol: Protocol = None,
+    setting: Setting = None,
+    direction: Direction = None,
+    queries: Queries = None,
+    relevance: Relevance = None,
+    preprocessing: Preprocessing = None,
     backbone: Backbone = None,
     codes: Codes = None,
     metric: Annotated[str, typer.Option(help="For bars: the metric.")] = "map@all",
@@ -122,17 +150,32 @@ def plot(
     with their first ten photos, of the best row chosen on its first split.
     """
     from benchmark.records import digest
-    from benchmark.reporting.comparison import by_dataset, compare
+    from benchmark.reporting.comparison import compare
     from benchmark.reporting.plots import bars, pr_curves, save_figure
     from benchmark.reporting.retrieval_plot import best_run, retrieval
 
-    runs, of_suite = choose_runs(results_dir, suite, dataset, splits, methods, protocol, backbone, codes)
-    for name, of_dataset in by_dataset(runs).items():
-        comparison = compare(of_dataset, reference=reference or of_suite)
+    terms = (setting, direction, queries, relevance, preprocessing)
+    chosen = choose_runs(
+        results_dir,
+        suite,
+        dataset=dataset,
+        splits=splits,
+        methods=methods,
+        protocol=protocol,
+        setting=setting,
+        direction=direction,
+        queries=queries,
+        relevance=relevance,
+        preprocessing=preprocessing,
+        backbone=backbone,
+        codes=codes,
+    )
+    for of_table in chosen:
+        comparison = compare(of_table.runs, reference=reference or of_table.reference)
         _require_row(comparison, reference)
-        parts = [suite or name, picture.value]
-        if methods or splits:  # a part of a suite does not overwrite the suite's own figure
-            parts.append(digest([methods, splits])[:6])
+        parts = [of_table.name, picture.value]
+        if methods or splits or any(terms):  # a part of a suite does not overwrite the suite's own figure
+            parts.append(digest([methods, splits, *terms])[:6])
         if picture is Picture.PR:
             figure = pr_curves(comparison)
         elif picture is Picture.BARS:
@@ -140,7 +183,7 @@ def plot(
             if metric != comparison.main_metric:
                 parts.append(metric.replace("@", "").replace("/", "-"))
         else:
-            run = best_run(of_dataset, comparison)
+            run = best_run(of_table.runs, comparison)
             figure = retrieval(run, index_of(run, data_root, cache_dir))
             parts += [run.record.method, run.record.protocol.split]
         for path in save_figure(figure, results_dir / "figures" / "-".join(parts)):

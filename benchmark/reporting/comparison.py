@@ -23,7 +23,8 @@ __all__ = ["Cell", "Comparison", "Fold", "Interval", "Row", "by_dataset", "compa
 class Row:
     """A method, or a variant of one, with what a reader must know of it.
 
-    mean: metric -> cell over all folds, empty when a fold is lacking. folds: split -> metric -> cell.
+    mean: metric -> cell over all folds, empty when a fold is lacking. seen: metric -> mean over folds and
+    seeds on queries of seen classes, in a generalised setting that has some. folds: split -> metric -> cell.
     absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes, device,
     widths (of an embedding): by split. embedding_width, bytes_per_photo: of the widest.
     fit_s, pr_curve: mean over seeds and folds of the seconds of a fit and of the 11 interpolated precisions,
@@ -35,6 +36,7 @@ class Row:
     variant: str
     card: Mapping[str, Any]
     mean: Mapping[str, Cell]
+    seen: Mapping[str, float]
     folds: Mapping[str, Mapping[str, Cell]]
     absent: Mapping[str, str]
     seeds: Mapping[str, tuple[int, ...]]
@@ -48,6 +50,12 @@ class Row:
     embedding_width: int | None
     bytes_per_photo: int | None
     pr_curve: tuple[float, ...] | None
+
+    def harmonic(self, metric: str) -> float | None:
+        """Harmonic mean of a metric on unseen and on seen queries, the headline of generalised settings."""
+        if metric not in self.mean or metric not in self.seen:
+            return None
+        return statistics.harmonic_mean([max(0.0, self.mean[metric].value), max(0.0, self.seen[metric])])
 
 
 @dataclass(frozen=True)
@@ -207,6 +215,7 @@ def _row(
         variant=shown.variant,
         card=shown.card,
         mean=cells(measured) if is_whole else {},
+        seen=_seen(complete, wanted) if is_whole else {},
         folds=folds,
         absent={split: _absence(chosen.get(split, [])) for split in splits if split not in complete},
         seeds={split: tuple(run.record.seed for run in seeds) for split, seeds in chosen.items()},
@@ -230,6 +239,17 @@ def _row(
         if is_whole
         else None,
     )
+
+
+def _seen(complete: Mapping[str, list[StoredRun]], wanted: Sequence[str]) -> dict[str, float]:
+    """Mean over splits of the means over seeds, on queries of seen classes."""
+    found = {}
+    for metric in wanted:
+        splits = [[run.record.seen_scores.get(metric) for run in seeds] for seeds in complete.values()]
+        values = [[score.value for score in seeds if score is not None] for seeds in splits]
+        if all(len(own) == len(seeds) for own, seeds in zip(values, splits, strict=True)):
+            found[metric] = statistics.fmean(statistics.fmean(own) for own in values)
+    return found
 
 
 def _absence(seeds: Sequence[StoredRun]) -> str:

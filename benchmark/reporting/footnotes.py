@@ -6,11 +6,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING, cast
 
 from benchmark.codes.itq import N_ITERATIONS
+from benchmark.records import Protocol
 from benchmark.registry import DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
+from datasets.settings import QUERIES, SETTINGS
 from metrics.definitions import parse
+
+if TYPE_CHECKING:
+    from datasets.settings import Queries, Setting
 
 N_CLASSES_ENOUGH = 40
 
@@ -39,9 +45,11 @@ class Note:
 
 def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, ...]:
     """All footnotes of a table that shows these metrics, what was measured first, exceptions last."""
+    gallery = f"{comparison.protocol.direction.partition('2')[2] or 'gallery'}s"
     written = (
         ("Data", _data(comparison)),
-        ("Sizes", "; ".join(_sizes(comparison.folds))),
+        ("Setting", _setting(comparison.protocol)),
+        ("Sizes", "; ".join(_sizes(comparison.folds, gallery))),
         ("Pictures", _pictures(comparison)),
         ("Codes", _codes(comparison.protocol.codes)),
         ("Metrics", "; ".join(_definitions(metric_ids)) + ". " + _SYMBOLS),
@@ -74,12 +82,31 @@ def _data(comparison: Comparison) -> str:
     return f"{text} {caution}" if caution else text
 
 
-def _sizes(folds: Sequence[Fold]) -> Iterator[str]:
+def _setting(protocol: Protocol) -> str:
+    """What was tested, where that is not all unseen sketches against all unseen photos."""
+    parts = []
+    facts = SETTINGS.get(cast("Setting", protocol.setting))
+    if facts is not None and protocol.setting != "zs":
+        parts.append(f"{protocol.setting}: {facts.meaning}")
+        parts.append("scores and intervals are of unseen queries; a positive is an item of the query's class")
+        if facts.tests_training_items:
+            parts.append("the gallery contains training items")
+    if protocol.queries != "all":
+        parts.append(f"queries {protocol.queries}: {QUERIES[cast('Queries', protocol.queries)]}")
+    if protocol.relevance == "instance":
+        parts.append("a positive is an item of the query's instance; queries without one are left out")
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _sizes(folds: Sequence[Fold], gallery: str) -> Iterator[str]:
     counted = [(fold.split, fold.counts) for fold in folds if fold.counts is not None]
-    yield "queries / photos / unseen classes / seen classes: " + ", ".join(
+    yield f"queries / {gallery} / unseen classes / seen classes: " + ", ".join(
         f"{split} {n.n_queries:,} / {n.n_gallery:,} / {n.n_unseen_classes} / {n.n_seen_classes}"
         for split, n in counted
     )
+    for split, n in counted:
+        if n.n_seen_queries:
+            yield f"{n.n_seen_queries:,} queries of seen classes beside them in {split}"
     for split, n in counted:
         if n.n_without_positives:
             queries = _counted(n.n_without_positives, "query", "queries")

@@ -14,6 +14,11 @@ _MADE_BY = ("config", "source_sha256", "class_vectors_sha256")
 _FLAGS = {
     "dataset": "--dataset",
     "protocol": "--protocol",
+    "setting": "--setting",
+    "direction": "--direction",
+    "queries": "--queries",
+    "relevance": "--relevance",
+    "preprocessing": "--preprocessing",
     "backbone": "--backbone",
     "codes": "--codes",
     "metric_engine": "--suite",  # which takes the present engine alone
@@ -41,6 +46,7 @@ def row_name(record: Record) -> str:
 def check_same_terms(runs: Sequence[StoredRun]) -> None:
     """Raise BenchmarkError when runs differ in anything but method, configuration, split and seed.
 
+    Splits must be of one family, such as folds: a mean over class lists of different origin says nothing.
     The message names the first field that differs, its values with the methods behind them, and the flags
     that choose between them.
     """
@@ -49,6 +55,14 @@ def check_same_terms(runs: Sequence[StoredRun]) -> None:
         if len({term[field] for term in terms}) > 1:
             values = [(term[field], row_name(run.record)) for term, run in zip(terms, runs, strict=True)]
             raise BenchmarkError(_refusal(field, values))
+    families = [(run.record.family, row_name(run.record)) for run in runs]
+    if len({family for family, _ in families}) > 1:
+        splits = sorted({run.record.protocol.split for run in runs})
+        raise BenchmarkError(
+            f"these {len(runs)} runs were measured on splits of different origin ({', '.join(splits)}), "
+            "whose unseen classes are other classes: no table mixes them. Choose with --splits; "
+            "`list splits --dataset` shows how far they overlap."
+        )
     for split, of_split in _by_split(runs).items():
         lists = [(run.record.protocol.split_sha256[:12], row_name(run.record)) for run in of_split]
         if len({sha for sha, _ in lists}) > 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.records import PerQuery, StoredRun
 from benchmark.rescore import rescore
 from datasets.base import DatasetIndex, Items
+from datasets.settings import DIRECTIONS, Direction, Modality
 
 _N_NAMED = 8
 
@@ -48,15 +50,17 @@ class QueryResult:
     photos: tuple[Photo, ...]
 
 
-def find_query(per_query: PerQuery, text: str, index: DatasetIndex | None = None) -> int:
+def find_query(
+    per_query: PerQuery, text: str, index: DatasetIndex | None = None, modality: Modality = "sketch"
+) -> int:
     """Return the position of a query given by its position, its sketch's name or a part that fits one name.
 
-    With an index, the name of a class that has one query fits too.
+    With an index, the name of a class that has one query fits too. modality: of the queries.
 
     Raises BenchmarkError, with the names that fit, when none or several do.
     """
     names: list[str] = per_query.names.tolist()
-    class_of = _classes(index.class_names, index.sketches) if index else {}
+    class_of = _classes(index.class_names, index.items(modality)) if index else {}
     if text.removeprefix("-").isdecimal():
         if 0 <= int(text) < len(names):
             return int(text)
@@ -73,7 +77,7 @@ def find_query(per_query: PerQuery, text: str, index: DatasetIndex | None = None
     ]
     more = len(fitting or names) - len(shown)
     raise BenchmarkError(
-        f"'{text}' fits {len(fitting)} of {len(names)} query sketches{'' if fitting else '; there are'}: "
+        f"'{text}' fits {len(fitting)} of {len(names)} queries{'' if fitting else '; there are'}: "
         f"{', '.join(shown)}{f' and {more} more' if more else ''}. "
         "Give a position, or enough of a name to fit one."
     )
@@ -87,21 +91,23 @@ def query_result(
     measured = rescore(run, per_query.metric_ids.tolist() if metric_ids is None else metric_ids)
     values = {metric_id: float(own.values[query]) for metric_id, own in measured.items()}
     own_label = int(per_query.labels[query])
-    class_of_photo = _classes(index.class_names, index.photos) if index else {}
-    class_of_sketch = _classes(index.class_names, index.sketches) if index else {}
+    query_modality, gallery_modality = DIRECTIONS[cast("Direction", run.record.protocol.direction)]
+    class_of_query = _classes(index.class_names, index.items(query_modality)) if index else {}
+    class_of_photo = _classes(index.class_names, index.items(gallery_modality)) if index else {}
     photos = []
     ranked = zip(rankings.top[query].tolist(), rankings.tied[query].tolist(), strict=True)
     for rank, (position, is_tied) in enumerate(ranked, start=1):
         if position < 0:
             break  # exclusions leave this query fewer photos
         name, label = str(rankings.names[position]), int(rankings.labels[position])
-        photos.append(Photo(rank, name, label, class_of_photo.get(name), label == own_label, is_tied))
+        is_right = rankings.is_relevant(query, position, own_label, run.record.protocol.relevance)
+        photos.append(Photo(rank, name, label, class_of_photo.get(name), is_right, is_tied))
     name = str(per_query.names[query])
     return QueryResult(
         query=query,
         name=name,
         label=own_label,
-        class_name=class_of_sketch.get(name),
+        class_name=class_of_query.get(name),
         metrics={metric_id: value if np.isfinite(value) else None for metric_id, value in values.items()},
         n_right=int(np.count_nonzero(rankings.labels == own_label)),
         n_gallery=len(rankings.labels),

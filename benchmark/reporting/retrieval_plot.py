@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,6 +18,7 @@ from benchmark.reporting.joining import newest
 from benchmark.reporting.plots import PALETTE
 from datasets.base import DatasetIndex, Items
 from datasets.pictures import load_picture
+from datasets.settings import DIRECTIONS, Direction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,14 +105,15 @@ class _Drawing:
         self.per_query, self.rankings = run.per_query(), run.rankings()
         self.ap = self.per_query.values[self.per_query.metric_ids.tolist().index(_AP)]
         self._run, self._class_names = run, index.class_names
-        self._sketches, self._photos = index.sketches, index.photos
-        self._sketch_rows, self._photo_rows = _rows_by_name(index.sketches), _rows_by_name(index.photos)
+        self._modalities = DIRECTIONS[cast("Direction", run.record.protocol.direction)]
+        self._queries, self._gallery = (index.items(modality) for modality in self._modalities)
+        self._query_rows, self._gallery_rows = _rows_by_name(self._queries), _rows_by_name(self._gallery)
 
     def sketch(self, axis: Axes, query: int, *, pixels: int = _PIXELS) -> None:
         """Draw a query with its class and its average precision."""
-        row = _row(self._sketch_rows, str(self.per_query.names[query]), "sketch", self._run)
-        _picture(axis, self._sketches, row, pixels)
-        name = _short(self._class_names[self._sketches.labels[row]])
+        row = _row(self._query_rows, str(self.per_query.names[query]), self._modalities[0], self._run)
+        _picture(axis, self._queries, row, pixels)
+        name = _short(self._class_names[self._queries.labels[row]])
         axis.set_xlabel(f"{name}\nAP {self.ap[query]:.2f}", fontsize=8, fontweight="bold")
 
     def photo(self, axis: Axes, query: int, rank: int) -> None:
@@ -120,10 +122,11 @@ class _Drawing:
         if position < 0:  # exclusions leave this query fewer photos
             axis.set_axis_off()
             return
-        row = _row(self._photo_rows, str(self.rankings.names[position]), "photo", self._run)
-        _picture(axis, self._photos, row, _PIXELS)
-        _frame(axis, is_right=bool(self.rankings.labels[position] == self.per_query.labels[query]))
-        axis.set_xlabel(_short(self._class_names[self._photos.labels[row]]), fontsize=7.5)
+        row = _row(self._gallery_rows, str(self.rankings.names[position]), self._modalities[1], self._run)
+        _picture(axis, self._gallery, row, _PIXELS)
+        label, relevance = int(self.per_query.labels[query]), self._run.record.protocol.relevance
+        _frame(axis, is_right=self.rankings.is_relevant(query, int(position), label, relevance))
+        axis.set_xlabel(_short(self._class_names[self._gallery.labels[row]]), fontsize=7.5)
 
     def entitle(self, figure: Figure, shown: str) -> None:
         """Say above a figure what is shown and how to read it."""

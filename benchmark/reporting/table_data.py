@@ -48,6 +48,7 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         **{field.name: getattr(row, field.name) for field in dataclasses.fields(row)},
         "mean": _cells(row.mean),
+        "harmonic": {metric: row.harmonic(metric) for metric in row.seen},
         "folds": {split: _cells(cells) for split, cells in row.folds.items()},
     }
 
@@ -81,6 +82,10 @@ def _line(
         "dataset": comparison.protocol.dataset,
         "protocol": comparison.protocol.protocol,
         "split": split,
+        **{
+            name: getattr(comparison.protocol, name)
+            for name in ("setting", "direction", "queries", "relevance")
+        },
         "fingerprint": fingerprint,
         "backbone": comparison.backbone,
         "input": row and row.card.get("input"),
@@ -93,6 +98,8 @@ def _line(
         "ci_low": cell and cell.ci_low,
         "ci_high": cell and cell.ci_high,
         "class_balanced": cell and cell.class_balanced,
+        "seen": row.seen.get(metric) if row and split == MEAN else None,
+        "harmonic": row.harmonic(metric) if row and split == MEAN else None,
         "reference": comparison.reference,
         "difference": difference and difference.value,
         "difference_ci_low": difference and difference.ci_low,

@@ -88,14 +88,41 @@ def score_table(comparison: Comparison, metric_ids: Sequence[str]) -> Table:
             )
         )
     columns.append(Column("fit", (*(Text(seconds(row.fit_s)) for row in rows), Text(DASH)), importance=2))
-    splits = comparison.splits
-    where = f"mean of {len(splits)} splits" if len(splits) > 1 else splits[0]
     return Table(
-        f"{comparison.protocol.dataset}, {comparison.protocol.protocol}: {where}",
+        _title_of(comparison),
         tuple(columns),
         n_set_apart=1,
         metric_ids=tuple(metric_ids),
     )
+
+
+def generalised_table(comparison: Comparison, metric_ids: Sequence[str]) -> Table:
+    """Unseen queries, seen queries and their harmonic mean, metric by metric; chance has no row here."""
+    rows = comparison.rows
+    columns = [Column("method", tuple(Text(row.name) for row in rows), is_words=True)]
+    for position, metric in enumerate(metric_ids):
+        unseen = [row.mean[metric].value if metric in row.mean else None for row in rows]
+        parts = {
+            f"{metric} unseen": unseen,
+            "seen": [row.seen.get(metric) for row in rows],
+            "harmonic": [row.harmonic(metric) for row in rows],
+        }
+        for header, values in parts.items():
+            entries = tuple(
+                Text(DASH if value is None else f"{value:.{DIGITS}f}", "", mark)
+                for value, mark in zip(values, marks(values), strict=True)
+            )
+            columns.append(Column(header, entries, importance=position))
+    return Table("Generalised: queries of unseen and of seen classes", tuple(columns))
+
+
+def _title_of(comparison: Comparison) -> str:
+    """Data set, protocol and split, and the terms where they are not the plain ones."""
+    protocol, splits = comparison.protocol, comparison.splits
+    plain = {"setting": "zs", "direction": "sketch2photo", "relevance": "category"}
+    terms = [getattr(protocol, name) for name, value in plain.items() if getattr(protocol, name) != value]
+    where = f"mean of {len(splits)} splits" if len(splits) > 1 else splits[0]
+    return f"{', '.join([protocol.dataset, protocol.protocol, *terms])}: {where}"
 
 
 def fold_table(comparison: Comparison, metric: str) -> Table:

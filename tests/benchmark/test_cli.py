@@ -192,7 +192,7 @@ def test_limited_runs_stay_out_of_the_table_and_it_says_so(
     [
         (("run", "--metods", "frozen"), "No such option"),
         (("run", "--methods", "frozzen"), "Close names: frozen"),
-        (("run", "--dataset", "sketchy"), "no data set named 'sketchy'"),
+        (("run", "--dataset", "sketcy"), "no data set named 'sketcy'"),
         (("run", "--dataset", "folder"), "needs --data-root"),
         (("run", "--splits", "fold9"), "Known: fold0, fold1, fold2, fold3"),
         (("run", "--protocol", "any"), "Known: cross-artist, same-artist"),

@@ -18,7 +18,7 @@ from benchmark.records import StoredRun
 from benchmark.registry import load_plugin
 from benchmark.reporting.comparison import compare
 from benchmark.reporting.tables import render
-from benchmark.runner import run_suite
+from benchmark.runner import prepare_suite, run_suite
 from benchmark.suite import Suite, load_suite
 
 pytestmark = pytest.mark.usefixtures("open_registries")
@@ -41,7 +41,7 @@ def run(picture_root: Path, tmp_path: Path, write_plugin: WritePlugin) -> Run:
         suite = Suite(name="t", title="t", dataset="folder", methods=(method,), **terms)  # type: ignore[arg-type]
         where = Where(tmp_path / "cache", tmp_path / "results", picture_root)
         display = SuiteDisplay(Console(file=open(os.devnull, "w")))  # noqa: SIM115, PTH123
-        return list(run_suite(suite, where, display).runs)
+        return list(run_suite(prepare_suite(suite, where, display), display).runs)
 
     return call
 
@@ -66,7 +66,7 @@ def call(
 def suite_of(tmp_path: Path, *lines: str) -> Suite:
     path = tmp_path / "mine.toml"
     path.write_text("\n".join(('title = "x"', 'methods = ["frozen"]', *lines)))
-    return load_suite(str(path))
+    return load_suite(str(path))[0]
 
 
 def test_a_suite_has_real_embeddings_unless_it_says_otherwise(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_flags_choose_codes_and_bits(call: Callable[..., int], monkeypatch: pyte
         asked.append(suite)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmark.runner.run_suite", stop)
+    monkeypatch.setattr("benchmark.runner.prepare_suite", stop)
     assert call("--codes", "itq/gallery", "--bits", 16) == 130
     assert (asked[0].codes, asked[0].bits) == ("itq/gallery", 16)
 

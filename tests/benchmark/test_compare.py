@@ -45,6 +45,7 @@ def _store(results: Path, method: str, gains: Any, split: str = "fold0", **chang
         "method": method,
         "protocol": block,
         "fingerprint": block.fingerprint,
+        "split_family": "fold" if split.startswith("fold") else "",
         "scores": {"map@all": score},
         "per_class": {"map@all": dict(zip(CLASSES, means.tolist(), strict=False))},
         "card": {**old["card"], "is_random": False},
@@ -253,7 +254,7 @@ def test_rows_of_one_class_are_refused(compare: Call, results: Path, capsys: Cap
 def test_two_data_sets_are_no_comparison(compare: Call, results: Path, capsys: Captured) -> None:
     _store(results, "zscmr", GAINS, protocol={"dataset": "other"})
     assert compare("zscmr", "centred", chosen=("--methods", "zscmr,centred")) == 1
-    assert "Choose one with --dataset" in capsys.readouterr().err
+    assert "Choose one, such as with --dataset" in capsys.readouterr().err
 
 
 def test_the_help_is_there_without_torch() -> None:

@@ -18,7 +18,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.prepare import Where
 from benchmark.records import stored_runs
 from benchmark.registry import load_plugin
-from benchmark.runner import SuiteResult, run_suite
+from benchmark.runner import SuiteResult, prepare_suite, run_suite
 from benchmark.suite import Suite, Variant
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ def run(picture_root: Path, tmp_path: Path) -> Run:
             limit=limit,
         )
         display = SuiteDisplay(Console(file=open(os.devnull, "w")))  # noqa: SIM115, PTH123
-        return run_suite(chosen, where, display, rerun=rerun)  # type: ignore[arg-type]
+        return run_suite(prepare_suite(chosen, where, display), display, rerun=rerun)  # type: ignore[arg-type]
 
     return call
 

@@ -24,7 +24,12 @@ def stored() -> Stored:
     def make(**changes: object) -> StoredRun:
         text = dict.fromkeys(Protocol.model_fields, "-")
         protocol = {**text, "dataset": "emoji54", "protocol": "cross-artist", "split": "fold0", "width": 64}
-        protocol |= {"codes": "real", "metric_engine": ENGINE_VERSION}
+        protocol |= {"codes": "real", "metric_engine": ENGINE_VERSION, "setting": "zs", "queries": "all"}
+        protocol |= {
+            "direction": "sketch2photo",
+            "relevance": "category",
+            "preprocessing": "stretch: plainly",
+        }
         protocol |= {name: changes.pop(name) for name in list(changes) if name in Protocol.model_fields}
         record = {
             **dict.fromkeys(("run_id", "identity", "started", "weights_sha256", "source_sha256"), "-"),
@@ -38,7 +43,7 @@ def stored() -> Stored:
 
 
 def held(suite: str, *runs: StoredRun) -> list[bool]:
-    selection = Selection.of_suite(load_suite(suite), runs)
+    selection = Selection.of_suite(load_suite(suite)[0], runs)
     return [selection.holds(run.record) for run in runs]
 
 
@@ -56,7 +61,7 @@ def test_a_suite_holds_runs_of_the_present_metric_engine_only(stored: Stored) ->
 
 def test_a_suite_holds_runs_of_its_codes_only(stored: Stored) -> None:
     assert held("default", stored(codes="sign"), stored(codes="itq, 64 bits")) == [False, False]
-    suite = load_suite("default").model_copy(update={"codes": CodeKind.ITQ, "bits": 32})
+    suite = load_suite("default")[0].model_copy(update={"codes": CodeKind.ITQ, "bits": 32})
     runs = [stored(codes=text) for text in ("itq, 32 bits", "itq, 64 bits", "real")]
     assert [Selection.of_suite(suite, runs).holds(run.record) for run in runs] == [True, False, False]
 
@@ -89,7 +94,7 @@ def test_an_empty_choice_says_what_there_is(stored: Stored) -> None:
 
 
 def test_runs_of_another_metric_engine_are_named_as_such(stored: Stored) -> None:
-    selection = Selection.of_suite(load_suite("default"), ())
+    selection = Selection.of_suite(load_suite("default")[0], ())
     with pytest.raises(BenchmarkError, match=rf"1 stored runs .* engine 1, not by {ENGINE_VERSION}\..*again"):
         selection.of([stored(metric_engine="1")])
 
@@ -103,7 +108,7 @@ def test_itq_codes_ask_for_every_seed_of_a_method_without_randomness(stored: Sto
 
 def test_what_a_suite_lacks_is_named(stored: Stored) -> None:
     runs = [stored(seed=seed, variant="without triplets", card={"is_random": True}) for seed in (0, 2)]
-    selection = Selection.of_suite(load_suite("zscmr-ablation"), runs)
+    selection = Selection.of_suite(load_suite("zscmr-ablation")[0], runs)
     missing = Selection(rows=selection.rows, seeds=selection.seeds, splits=("fold0",)).missing(runs)
     assert "zscmr (without triplets) on fold0 seed 1" in missing
     assert {"centred", "zscmr", "zscmr (without decoders)"} <= set(missing)

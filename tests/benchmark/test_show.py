@@ -162,12 +162,12 @@ def test_a_query_is_found_by_its_name_or_a_part_that_fits_one(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("dog", "'dog' fits 0 of 6 query sketches; there are: 0 (sketch/circle/circle-0.png, circle), 1 ("),
+        ("dog", "'dog' fits 0 of 6 queries; there are: 0 (sketch/circle/circle-0.png, circle), 1 ("),
         ("6", "the run has queries 0 to 5, not 6"),
         ("-1", "the run has queries 0 to 5, not -1"),
         (
             "e-1",
-            "'e-1' fits 2 of 6 query sketches: 1 (sketch/circle/circle-1.png, circle), "
+            "'e-1' fits 2 of 6 queries: 1 (sketch/circle/circle-1.png, circle), "
             "4 (sketch/wave/wave-1.png, wave).",
         ),
     ],

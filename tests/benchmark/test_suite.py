@@ -13,7 +13,7 @@ def test_the_four_suites_are_there() -> None:
 
 
 def test_the_default_suite_names_its_eight_methods_and_four_folds() -> None:
-    suite = load_suite("default")
+    suite = load_suite("default")[0]
     assert suite.methods == ("frozen", "centred", "cca", "ridge", "sae", "siamese", "triplet", "zscmr")
     assert suite.splits == ("fold0", "fold1", "fold2", "fold3")
     assert suite.seeds == (0,)
@@ -21,22 +21,22 @@ def test_the_default_suite_names_its_eight_methods_and_four_folds() -> None:
 
 @pytest.mark.parametrize("name", suite_names())
 def test_every_suite_loads_and_has_rows(name: str) -> None:
-    assert list(suite_rows(load_suite(name), ("frozen",)))
+    assert list(suite_rows(load_suite(name)[0], ("frozen",)))
 
 
 def test_all_methods_means_all_registered_ones() -> None:
-    rows = list(suite_rows(load_suite("full"), ("a", "b")))
+    rows = list(suite_rows(load_suite("full")[0], ("a", "b")))
     assert [row.method for row in rows] == ["a", "b"]
 
 
 def test_variants_follow_the_methods_and_carry_their_changes() -> None:
-    last = list(suite_rows(load_suite("zscmr-ablation"), ()))[-1]
+    last = list(suite_rows(load_suite("zscmr-ablation")[0], ()))[-1]
     assert (last.method, last.changes) == ("zscmr", {"topology": "distances"})
 
 
 def test_an_unknown_suite_names_the_known_ones() -> None:
     with pytest.raises(BenchmarkError, match=r"no suite 'defualt'. Known: default, full"):
-        load_suite("defualt")
+        load_suite("defualt")[0]
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_a_wrong_suite_file_is_refused_by_its_field(tmp_path: Path, text: str, m
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(BenchmarkError, match=message):
-        load_suite(str(path))
+        load_suite(str(path))[0]

@@ -151,7 +151,7 @@ def score_by(monkeypatch):
     """Replace grading by a function of the configuration and the seed."""
 
     def replace(score):
-        def evaluate(embedded, index, *, device):
+        def evaluate(embedded, index, *, device, terms):
             return SimpleNamespace(summary={"map@all": score(embedded.method.config, embedded.method.seed)})
 
         monkeypatch.setattr(tuning, "evaluate", evaluate)
@@ -183,12 +183,12 @@ def test_no_item_of_an_unseen_class_is_ever_opened(data, split, monkeypatch):
 def test_training_is_without_the_validation_classes(data, split, monkeypatch):
     trained_on, graded_on, evaluate = [], [], tuning.evaluate
 
-    def recording(embedded, index, *, device):
+    def recording(embedded, index, *, device, terms):
         trained_on.append(embedded.method.class_names)
         answers = embedded.answers
         for labels in (answers.query_labels, answers.gallery_labels):
             graded_on.append({index.class_names[label] for label in labels})
-        return evaluate(embedded, index, device=device)
+        return evaluate(embedded, index, device=device, terms=terms)
 
     monkeypatch.setattr(tuning, "evaluate", recording)
     search(Steady, data, split, n_trials=1)

@@ -138,9 +138,9 @@ def test_roles_cover_every_item_and_every_class_under_every_protocol(dataset_id,
         roles = dataset.roles(index, protocol)
         for role, items in (
             (roles.train_sketches, index.sketches),
-            (roles.queries, index.sketches),
+            (roles.test_sketches, index.sketches),
             (roles.train_photos, index.photos),
-            (roles.gallery, index.photos),
+            (roles.test_photos, index.photos),
         ):
             assert role.shape == (len(items),)
             assert role.dtype == bool

@@ -172,12 +172,13 @@ def cut_class_vectors_from_all(task, seen):
 
 
 def give_a_view_of_all_features(task, seen):
-    seen.photos = torch.from_numpy(task._photo_source.array[: len(seen.photos)])
+    seen.photos = torch.from_numpy(task._sources["photo"].array[: len(seen.photos)])
 
 
 def give_one_unseen_row(task, seen):
     row = task.answers().gallery[0]
-    seen.photos[3] = torch.from_numpy(task._normalised(task._photo_source.rows(row[None]), task._means[1]))[0]
+    photos = task._sources["photo"].rows(row[None])
+    seen.photos[3] = torch.from_numpy(task._normalised(photos, task._means["photo"]))[0]
 
 
 @pytest.mark.parametrize(
@@ -228,12 +229,13 @@ def real_data(tmp_path_factory):
 
 
 def real_secrets(data, *, phase):
-    def features(items):
-        extracted = extract(items.files, data.backbone, cache_dir=data.where.cache_dir)
+    def features(modality):
+        files, digests = data.index.items(modality).files, data.digests(modality)
+        extracted = extract(files, digests, data.backbone, modality=modality, cache_dir=data.where.cache_dir)
         return extracted.rows(np.arange(len(extracted)))
 
     (split,) = data.splits()
-    sketches, photos = features(data.index.sketches), features(data.index.photos)
+    sketches, photos = features("sketch"), features("photo")
     return secrets_of(data.index, split, phase=phase, sketches=sketches, photos=photos)
 
 
@@ -248,7 +250,9 @@ def test_nothing_is_found_among_real_features(real_data, phase):
 @pytest.mark.parametrize("phase", PHASES)
 def test_nothing_is_found_among_real_pictures(real_data, phase):
     index, (split,) = real_data.index, real_data.splits()
-    sketches, photos = (PictureSource(items, PICTURE_SIZE) for items in (index.sketches, index.photos))
+    sketches, photos = (
+        PictureSource(index.items(modality), PICTURE_SIZE, modality) for modality in ("sketch", "photo")
+    )
     pixels = {
         "sketches": sketches.rows(np.arange(len(index.sketches))),
         "photos": photos.rows(np.arange(len(index.photos))),

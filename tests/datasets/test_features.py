@@ -15,7 +15,8 @@ from PIL import Image
 import datasets.features
 from benchmark.errors import BenchmarkError
 from datasets.backbones import Backbone, BackboneCard
-from datasets.features import extract
+from datasets.pictures import file_sha256
+from datasets.preprocessing import NORMALISATIONS, PRESETS
 
 N_PICTURES = 10
 
@@ -23,7 +24,9 @@ N_PICTURES = 10
 class MeanColour(Backbone):
     """Three numbers a picture; fails once after `fail_after` pictures."""
 
-    card = BackboneCard("mean_colour", "Mean colour", 3, 8, "mean", "nothing", "none", ())
+    card = BackboneCard(
+        "mean_colour", "Mean colour", 3, 8, NORMALISATIONS["unit"], "mean", "nothing", "none", ()
+    )
 
     def __init__(self, fail_after: int | None = None, spoil: float = 0.0) -> None:
         self.n_embedded = 0
@@ -34,7 +37,7 @@ class MeanColour(Backbone):
     def weights_sha256(self) -> str:
         return "0" * 64
 
-    def load(self, device):
+    def load(self, device, normalisation):
         def embed(pictures):
             with self._lock:
                 if self.fail_after is not None and self.n_embedded >= self.fail_after:
@@ -64,6 +67,11 @@ def files(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def cache_dir(tmp_path: Path) -> Path:
     return tmp_path / "cache"
+
+
+def extract(files, backbone, *, modality="photo", **options):
+    digests = [file_sha256(path) for path in files]
+    return datasets.features.extract(files, digests, backbone, modality=modality, **options)
 
 
 def all_rows(features):
@@ -123,9 +131,9 @@ def test_an_altered_picture_gets_features_of_its_own(files, cache_dir):
     np.testing.assert_allclose(second.rows(np.array([5])), [[1, 2, 3]])
 
 
-def test_preprocessing_and_weights_are_part_of_the_key(files, cache_dir):
+def test_readout_and_weights_are_part_of_the_key(files, cache_dir):
     class OtherText(MeanColour):
-        card = dataclasses.replace(MeanColour.card, preprocessing="mean of something else")
+        card = dataclasses.replace(MeanColour.card, readout="mean of something else")
 
     class OtherWeights(MeanColour):
         def weights_sha256(self) -> str:
@@ -133,6 +141,30 @@ def test_preprocessing_and_weights_are_part_of_the_key(files, cache_dir):
 
     kinds = (MeanColour, OtherText, OtherWeights)
     assert len({extract(files, kind(), cache_dir=cache_dir).key for kind in kinds}) == 3
+
+
+def test_a_preset_has_features_of_its_own_where_it_changes_the_modality(files, cache_dir):
+    def key(preset, modality):
+        preprocessing = PRESETS[preset]
+        return extract(
+            files, MeanColour(), modality=modality, preprocessing=preprocessing, cache_dir=cache_dir
+        ).key
+
+    assert len({key(preset, "sketch") for preset in PRESETS}) == len(PRESETS)
+    # Photos of these two are stretched, and normalised in the same way: one extraction serves both.
+    assert key("stretch", "photo") == key("stretch", "sketch")
+    assert key("zse", "photo") != key("zse", "sketch")
+
+
+def test_what_is_missing_is_counted_without_a_file_being_written(files, cache_dir):
+    backbone = MeanColour()
+    digests = [file_sha256(path) for path in files]
+    options = {"modality": "photo", "preprocessing": PRESETS["stretch"], "cache_dir": cache_dir}
+    assert datasets.features.n_missing(digests, backbone, **options) == N_PICTURES
+    assert not cache_dir.exists()
+    with pytest.raises(KeyboardInterrupt):
+        extract(files, MeanColour(fail_after=6), cache_dir=cache_dir)
+    assert datasets.features.n_missing(digests, backbone, **options) == N_PICTURES - 4
 
 
 def test_an_interrupted_extraction_goes_on_at_the_missing_shard(files, cache_dir):

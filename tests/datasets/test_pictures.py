@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from benchmark.errors import BenchmarkError
-from datasets.pictures import content_digest, file_sha256, find_corrupt, load_picture, load_pictures
+from datasets.pictures import decode_fault, file_sha256, load_picture
 
 
 def saved(image: Image.Image, path: Path, **options) -> Path:
@@ -90,20 +90,9 @@ def test_a_text_file_is_no_picture(tmp_path):
         load_picture(path, 8)
 
 
-def test_many_pictures_keep_their_order(tmp_path):
-    files = [saved(Image.new("L", (4, 4), grey), tmp_path / f"{grey}.png") for grey in range(0, 250, 10)]
-    pictures = load_pictures(files, 4)
-    assert pictures.shape == (25, 4, 4, 3)
-    assert pictures[:, 0, 0, 0].tolist() == list(range(0, 250, 10))
-
-
-def test_only_the_corrupt_files_are_found_and_progress_ends_at_the_total(tmp_path, truncated):
-    files = [saved(Image.new("L", (4, 4)), tmp_path / f"{i}.png") for i in range(3)]
-    seen: list[tuple[int, int]] = []
-    found = find_corrupt([files[0], truncated, *files[1:]], lambda *done: seen.append(done))
-    assert [path for path, _ in found] == [truncated]
-    assert "truncated" in found[0][1]
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+def test_only_a_corrupt_file_has_a_fault(tmp_path, truncated):
+    assert decode_fault(saved(Image.new("L", (4, 4)), tmp_path / "whole.png")) == ""
+    assert "truncated" in decode_fault(truncated)
 
 
 def test_digests_are_the_sha256_of_the_bytes(tmp_path):
@@ -111,8 +100,7 @@ def test_digests_are_the_sha256_of_the_bytes(tmp_path):
     files[0].write_bytes(b"")
     files[1].write_bytes(b"abc")
     expected = [hashlib.sha256(b"").hexdigest(), hashlib.sha256(b"abc").hexdigest()]
-    assert content_digest(files) == expected
-    assert file_sha256(files[1]) == expected[1]
+    assert [file_sha256(path) for path in files] == expected
 
 
 def test_an_unreadable_file_has_no_digest(tmp_path):

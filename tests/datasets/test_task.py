@@ -82,7 +82,7 @@ def test_in_tune_validation_classes_test_and_unseen_ones_do_not_exist():
     assert seen.validation_classes == ()
     task.test_items()
     assert task.answers().queries.tolist() == rows_of("mail")
-    for source in (task._sketch_source, task._photo_source):
+    for source in (task._sources["sketch"], task._sources["photo"]):
         assert not {row for asked in source.asked for row in asked} & set(rows_of("boat"))
 
 
@@ -114,10 +114,10 @@ def test_unseen_rows_are_not_read_before_the_test_items_are_opened():
     task = make_task()
     task.seen()
     seen_rows = rows_of("bird", "clock", "mail")
-    assert task._sketch_source.asked == [seen_rows]
-    assert task._photo_source.asked == [seen_rows]
+    assert task._sources["sketch"].asked == [seen_rows]
+    assert task._sources["photo"].asked == [seen_rows]
     task.test_items()
-    assert [sorted(asked) for asked in task._sketch_source.asked] == [seen_rows, rows_of("boat")]
+    assert [sorted(asked) for asked in task._sources["sketch"].asked] == [seen_rows, rows_of("boat")]
 
 
 def test_test_items_cannot_be_opened_first():
@@ -143,14 +143,14 @@ def test_training_items_keep_file_order_and_their_role():
 def test_queries_and_gallery_keep_their_role():
     is_query, is_found = np.zeros(N_ITEMS, bool), np.ones(N_ITEMS, bool)
     is_query[[5, 7]], is_found[6] = True, False
-    answers = make_task(roles=replace(EVERYTHING, queries=is_query, gallery=is_found)).answers()
+    answers = make_task(roles=replace(EVERYTHING, test_sketches=is_query, test_photos=is_found)).answers()
     assert (answers.queries.tolist(), answers.gallery.tolist()) == ([5, 7], [5, 7, 8, 9])
     assert set(answers.query_labels.tolist()) == {CLASSES.index("boat")}
 
 
 def test_a_class_without_an_item_left_is_named():
-    with pytest.raises(BenchmarkError, match=r"no usable picture is left in boat \(split 's'\)"):
-        make_task(roles=replace(EVERYTHING, gallery=np.zeros(N_ITEMS, bool))).answers()
+    with pytest.raises(BenchmarkError, match=r"no usable picture is left for the test in boat \(split 's'\)"):
+        make_task(roles=replace(EVERYTHING, test_photos=np.zeros(N_ITEMS, bool))).answers()
 
 
 def large_task():
@@ -278,7 +278,7 @@ def test_pictures_are_decoded_in_the_order_asked_for_and_never_normalised(tmp_pa
     for i, path in enumerate(paths):
         Image.new("RGB", (5, 5), (i, 10, 255)).save(path)
     column = replace(items("photo"), files=tuple(paths))
-    source = PictureSource(column, 4)
+    source = PictureSource(column, 4, "photo")
     task = ZeroShotTask(
         DatasetIndex(CLASSES, column, column), EVERYTHING, SPLIT, sketches=source, photos=source
     )

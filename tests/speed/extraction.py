@@ -12,7 +12,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,8 @@ from benchmark.registry import DATASETS
 from datasets.backbones.efficientnet_lite0 import EfficientNetLite0, _fold_batch_norms, _pooled
 from datasets.base import DatasetIndex, Items
 from datasets.features import extract
-from datasets.pictures import load_pictures
+from datasets.pictures import file_sha256
+from datasets.preprocessing import DEFAULT
 from datasets.splits import ZeroShotSplit
 
 N_PICTURES = 128
@@ -42,21 +43,25 @@ def variants() -> dict[str, Embed]:
     folded = _fold_batch_norms(BACKBONE.network()).to(memory_format=torch.channels_last)
     return {
         "fp32 plain, batch 8": in_batches(8, plain_nchw(plain)),
-        "fp32 channels_last, batch 4": in_batches(4, lambda part: _pooled(channels_last, part)),
-        "fp32 as chosen (folded, batch 2)": BACKBONE.load("cpu"),
+        "fp32 channels_last, batch 4": in_batches(4, lambda part: _pooled(channels_last, scaled(part))),
+        "fp32 as chosen (folded, batch 2)": BACKBONE.load("cpu", BACKBONE.card.normalisation),
         "bf16 autocast, channels_last, batch 4": in_batches(4, in_bfloat16(channels_last)),
         "bf16 autocast, folded, batch 4": in_batches(4, in_bfloat16(folded)),
     }
 
 
+def scaled(pictures: Tensor) -> Tensor:
+    return (pictures.float() - 127) / 128
+
+
 def plain_nchw(network: torch.nn.Module) -> Embed:
-    return lambda part: network.extract_features((part.float() - 127) / 128).mean((2, 3))
+    return lambda part: network.extract_features(scaled(part)).mean((2, 3))
 
 
 def in_bfloat16(network: torch.nn.Module) -> Embed:
     def embed(part: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
-            return _pooled(network, part).float()
+            return _pooled(network, scaled(part)).float()
 
     return embed
 
@@ -86,7 +91,8 @@ def speed_table(items: Items) -> None:
         print(f"{name:40}{len(files) / min(seconds):10.1f}{difference:20.1e}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        extract(files, BACKBONE, cache_dir=Path(folder))
+        digests = [file_sha256(path) for path in files]
+        extract(files, digests, BACKBONE, modality="photo", cache_dir=Path(folder))
         print(
             f"{'extract(): loading, decoding, chosen':40}{len(files) / (time.perf_counter() - start):10.1f}"
         )
@@ -119,8 +125,8 @@ def whole_modality(items: Items, embed: Embed) -> NDArray[np.float32]:
     return np.concatenate([embed(as_tensor(part)).numpy() for part in parts])
 
 
-def as_tensor(files: tuple[Path, ...]) -> Tensor:
-    return torch.from_numpy(load_pictures(files, BACKBONE.card.image_size)).permute(0, 3, 1, 2)
+def as_tensor(files: Sequence[Path]) -> Tensor:
+    return torch.from_numpy(DEFAULT.pictures(files, BACKBONE.card.image_size, "photo")).permute(0, 3, 1, 2)
 
 
 def mean_ap(

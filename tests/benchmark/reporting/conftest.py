@@ -123,6 +123,7 @@ def _writer(runs_dir):
             "config_source": "default",
             "protocol": block,
             "fingerprint": block.fingerprint,
+            "split_family": "fold" if split.startswith("fold") else "",
             "environment": {},
             "card": {"title": method.upper(), **CARD, **(card or {})},
             **(_measured(scores, labels, chance, counts or {}) if is_measured else {}),

@@ -273,8 +273,17 @@ def test_a_shortfall_of_coverage_is_said_where_classes_are_few(make_run, n_class
 
 
 def test_splits_that_share_queries_are_no_independent_folds(make_run):
-    runs = [make_run(split="sake25", names=list("abcd")), make_run(split="sempcyc25", names=list("cdef"))]
-    assert "sake25 and sempcyc25 share 2 queries" in _notes(compare(runs))["Intervals"]
+    runs = [
+        make_run(split=split, names=list(names))
+        for split, names in {"fold0": "abcd", "fold1": "cdef"}.items()
+    ]
+    assert "fold0 and fold1 share 2 queries" in _notes(compare(runs))["Intervals"]
+
+
+def test_splits_of_different_origin_are_never_in_one_table(make_run):
+    runs = [make_run(split="sake25"), make_run(split="sempcyc25")]
+    with pytest.raises(BenchmarkError, match=r"different origin \(sake25, sempcyc25\).*--splits"):
+        compare(runs)
 
 
 def test_a_missing_reference_is_said(make_run):

@@ -1,0 +1,64 @@
+"""`run --dry-run`: the grid, what is cached, what is missing on disk, time and memory, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from benchmark.errors import BenchmarkError
+
+if TYPE_CHECKING:
+    from benchmark.display import SuiteDisplay
+    from benchmark.forecast import GridForecast
+    from benchmark.prepare import Where
+    from benchmark.runner import Rerun
+    from benchmark.suite import Suite
+
+
+def dry_run(grids: Sequence[Suite], where: Where, display: SuiteDisplay, *, rerun: Rerun) -> int:
+    """Print the forecast of every grid; return 1 when one of them could not run as it is."""
+    from benchmark.display import duration
+    from benchmark.forecast import forecast
+    from benchmark.runner import prepare_suite
+
+    total_s, n_unknown, faults = 0.0, 0, 0
+    for suite in grids:
+        typer.echo(f"{suite.name}{f', {suite.part}' if suite.part else ''}: {suite.title}")
+        try:
+            found = forecast(prepare_suite(suite, where, display), rerun=rerun)
+        except BenchmarkError as error:
+            faults += 1
+            typer.echo(f"  missing: {error}")
+            continue
+        total_s, n_unknown = total_s + found.seconds, n_unknown + found.n_unknown
+        for line in _lines(found):
+            typer.echo(f"  {line}")
+    unknown = f", and {n_unknown} runs of methods that never ran here" if n_unknown else ""
+    typer.echo(f"In all about {duration(total_s)}{unknown}. Nothing was run.")
+    if faults:
+        typer.echo(f"{faults} of {len(grids)} grids lack what they need on this disk: see 'missing' above.")
+    return 1 if faults else 0
+
+
+def _lines(found: GridForecast) -> list[str]:
+    from benchmark.display import duration
+
+    data = found.data
+    terms = data.terms
+    waiting = [own for own in found.runs if own.status != "finished"]
+    lines = [
+        f"data: {data.dataset.id}, protocol {data.protocol_name}, "
+        f"{len(data.index.sketches):,} sketches, {len(data.index.photos):,} photos",
+        f"test: {terms.setting}, {terms.direction}, queries {terms.queries_name}, relevance "
+        f"{terms.relevance}, preprocessing {data.preprocessing.id}",
+        f"features: {found.n_pictures - found.n_to_extract:,} of {found.n_pictures:,} pictures cached"
+        + (f", {found.n_to_extract:,} to extract, about {duration(found.extract_s)}" if waiting else ""),
+        f"runs: {len(found.runs) - len(waiting)} finished, {len(waiting)} to run",
+    ]
+    for own in waiting:
+        seconds = "time unknown" if own.seconds is None else f"about {duration(own.seconds)}"
+        lines.append(f"  {own.run.label}: {own.run.config.source}, {seconds}")
+    lines.append(f"memory: about {found.memory_mib / 1024:.1f} GiB; time: about {duration(found.seconds)}")
+    return lines

@@ -1,0 +1,158 @@
+"""What a suite would run, what of it is there already, and about how long and large the rest would be."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmark.plan import PlannedRun, plan
+from benchmark.plan import grid as cells_of
+from benchmark.prepare import MODALITIES, PreparedData
+from benchmark.records import Record, StoredRun, stored_runs
+from benchmark.runner import Rerun, finished_runs
+from datasets.features import n_missing
+
+N_TRIED = 16
+_COPIES = 3
+"""Of the training rows: as read, as normalised, and what a fit makes of them."""
+_BASE_MIB = 600.0
+"""Python, torch and the backbone."""
+
+
+@dataclass(frozen=True)
+class RunForecast:
+    """One run. status: "finished" or "to run". seconds: None where nothing is known of its method."""
+
+    run: PlannedRun
+    status: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class GridForecast:
+    """One grid of a suite. n_to_extract: pictures whose features are not cached, of n_pictures.
+
+    extract_s: from a trial on a few of them. memory_mib: largest process, about.
+    """
+
+    data: PreparedData
+    runs: tuple[RunForecast, ...]
+    n_pictures: int
+    n_to_extract: int
+    extract_s: float
+    memory_mib: float
+
+    @property
+    def seconds(self) -> float:
+        """Of features and of the runs that can be told."""
+        return self.extract_s + sum(own.seconds or 0.0 for own in self.runs if own.status != "finished")
+
+    @property
+    def n_unknown(self) -> int:
+        """Runs whose time cannot be told."""
+        return sum(own.seconds is None for own in self.runs if own.status != "finished")
+
+
+def forecast(data: PreparedData, *, rerun: Rerun = "missing") -> GridForecast:
+    """Look ahead. Nothing is trained or written; a few pictures tell how fast the backbone is."""
+    planned = plan(cells_of(data.suite, data.splits()), data)
+    finished = {} if rerun == "all" else finished_runs(planned, data.where, rerun)
+    known = list(stored_runs(data.where.runs_dir))
+    sizes = {run.split.id: _sizes(data, run) for run in planned}
+    runs = tuple(
+        RunForecast(
+            run,
+            "finished" if run.identity in finished else "to run",
+            _expected_s(run, sizes[run.split.id], known),
+        )
+        for run in planned
+    )
+    missing = {
+        modality: n_missing(
+            data.digests(modality),
+            data.backbone,
+            modality=modality,
+            preprocessing=data.preprocessing,
+            cache_dir=data.where.cache_dir,
+        )
+        for modality in MODALITIES
+    }
+    needs_features = any(own.run.method.card.input == "features" for own in runs if own.status != "finished")
+    n_to_extract = sum(missing.values()) if needs_features else 0
+    return GridForecast(
+        data,
+        runs,
+        n_pictures=sum(len(data.index.items(modality)) for modality in MODALITIES),
+        n_to_extract=n_to_extract,
+        extract_s=n_to_extract * _picture_s(data) if n_to_extract else 0.0,
+        memory_mib=_memory_mib(data, planned, sizes),
+    )
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    n_train: int
+    n_queries: int
+    n_gallery: int
+
+
+def _sizes(data: PreparedData, run: PlannedRun) -> _Sizes:
+    arrangement = data.task(run.split, run.method.card).arrangement
+    return _Sizes(
+        len(arrangement.train_sketches) + len(arrangement.train_photos),
+        len(arrangement.queries),
+        len(arrangement.gallery),
+    )
+
+
+def _expected_s(run: PlannedRun, sizes: _Sizes, known: Sequence[StoredRun]) -> float | None:
+    """Time of the last finished run of the method: fitting by training items, the rest by pairs.
+
+    Fits that work on class means or covariances grow slower than that.
+    """
+    records = [own.record for own in known if own.record.method == run.method.card.id and own.record.counts]
+    if not records:
+        return None
+    return _scaled_s(records[-1], sizes)
+
+
+def _scaled_s(record: Record, sizes: _Sizes) -> float:
+    counts = record.counts
+    assert counts is not None  # the caller chose records with counts
+    of_items = sizes.n_train / max(1, counts.n_train_sketches + counts.n_train_photos)
+    of_pairs = sizes.n_queries * sizes.n_gallery / max(1, counts.n_queries * counts.n_gallery)
+    of_phase = {"fit": of_items, "read_seen": of_items, "fit_codes": of_items, "evaluate": of_pairs}
+    of_test = (sizes.n_queries + sizes.n_gallery) / max(1, counts.n_queries + counts.n_gallery)
+    return sum(seconds * of_phase.get(phase, of_test) for phase, seconds in record.phases_s.items())
+
+
+def _picture_s(data: PreparedData) -> float:
+    """Seconds a picture, measured on evenly spaced ones: reading, preprocessing and network together."""
+    import torch
+
+    embed = data.backbone.load(data.where.device, data.backbone.normalisation(data.preprocessing))
+    size = data.backbone.card.image_size
+    times = []
+    for modality in MODALITIES:
+        files = data.index.items(modality).files
+        step = max(1, len(files) // (N_TRIED // 2))
+        for position in range(0, len(files), step):
+            start = time.perf_counter()
+            pixels = data.preprocessing.picture(files[position], size, modality)
+            embed(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(data.where.device))
+            times.append(time.perf_counter() - start)
+    # Extraction works on as many pictures at once as torch has threads; the first ones also warm up.
+    return statistics.median(times) / (1 if data.where.device != "cpu" else torch.get_num_threads())
+
+
+def _memory_mib(data: PreparedData, planned: Iterable[PlannedRun], sizes: dict[str, _Sizes]) -> float:
+    largest = 0.0
+    for run in planned:
+        own = sizes[run.split.id]
+        is_pictures = run.method.card.input == "images"
+        row = 3 * data.backbone.card.image_size**2 if is_pictures else 4 * data.backbone.card.dim
+        rows = _COPIES * own.n_train + 2 * (own.n_queries + own.n_gallery)
+        largest = max(largest, rows * row / 2**20)
+    return _BASE_MIB + largest

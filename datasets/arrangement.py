@@ -1,0 +1,170 @@
+"""Which rows train, query and are searched under a split and the terms of a test. No pixel is looked at."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.errors import BenchmarkError
+from datasets.base import DatasetIndex, Items, Roles
+from datasets.settings import Modality, TestTerms
+from datasets.splits import ZeroShotSplit
+
+Rows = NDArray[np.int64]
+
+HELD_OUT = 0.2
+"""Share of the seen items that a generalised setting tests; SEM-PCYC's is of the number of unseen items."""
+SAKE_QUERIES = 10
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Rows of a data set's items, ascending.
+
+    train_sketches, train_photos: rows for `fit`. queries, gallery: rows of the modalities that the direction
+    names. query_is_seen: (Q,) whether a query's class was trained on.
+    """
+
+    train_sketches: Rows
+    train_photos: Rows
+    queries: Rows
+    gallery: Rows
+    query_is_seen: NDArray[np.bool_]
+
+
+def arrange(
+    index: DatasetIndex,
+    roles: Roles,
+    split: ZeroShotSplit,
+    terms: TestTerms,
+    *,
+    train_classes: Sequence[str],
+    test_classes: Sequence[str],
+) -> Arrangement:
+    """Divide the items. Raises BenchmarkError when a class of training or test has no item left.
+
+    Every draw takes the items with the smallest hash of their names: the same on every machine, whatever lies
+    beside them. Copies of one picture (`Items.groups`) are drawn together, so that none is left to train on.
+    """
+    sides = {
+        "sketch": _Side(index.sketches, roles.train_sketches, roles.test_sketches),
+        "photo": _Side(index.photos, roles.train_photos, roles.test_photos),
+    }
+    seen, unseen = (_labels(index, names) for names in (train_classes, test_classes))
+    tested = {modality: side.tested(unseen) for modality, side in sides.items()}
+    added = {modality: _added(side, seen, tested[modality], terms) for modality, side in sides.items()}
+    is_held_out = terms.setting in ("gzs/heldout", "gzs/open_search")
+    trained: dict[str, Rows] = {}
+    for modality, side in sides.items():
+        rows = np.flatnonzero(side.may_train & np.isin(side.items.labels, seen))
+        trained[modality] = rows[~side.is_copy_of(added[modality])[rows]] if is_held_out else rows
+        _require_items(trained[modality], side.items, train_classes, index, split, "training")
+        _require_items(tested[modality], side.items, test_classes, index, split, "the test")
+
+    query_modality, gallery_modality = terms.modalities
+    seen_queries = added[query_modality] if terms.setting != "gzs/all_seen" else np.array([], np.int64)
+    queries = np.union1d(tested[query_modality], seen_queries)
+    gallery = np.union1d(tested[gallery_modality], added[gallery_modality])
+    if terms.queries_name == "sake10":
+        side = sides[query_modality]
+        queries = _few_of_each_class(side, queries)
+        if terms.is_within_modality:
+            gallery = np.setdiff1d(gallery, queries)
+    return Arrangement(
+        train_sketches=trained["sketch"],
+        train_photos=trained["photo"],
+        queries=queries,
+        gallery=gallery,
+        query_is_seen=np.isin(sides[query_modality].items.labels[queries], seen),
+    )
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One modality: its items and what they may do."""
+
+    items: Items
+    may_train: NDArray[np.bool_]
+    may_test: NDArray[np.bool_]
+
+    def tested(self, labels: NDArray[np.int64]) -> Rows:
+        """Rows of these classes that may be tested."""
+        return np.flatnonzero(self.may_test & np.isin(self.items.labels, labels))
+
+    def is_copy_of(self, rows: Rows) -> NDArray[np.bool_]:
+        """(n,) whether an item is one of these rows or shows the same picture."""
+        found = np.zeros(len(self.items), bool)
+        found[rows] = True
+        if self.items.groups is not None:
+            groups = np.array(self.items.groups)
+            found |= (groups != "") & np.isin(groups, groups[rows])
+        return found
+
+    def in_drawn_order(self, rows: Rows, purpose: str) -> Rows:
+        """The rows in the order in which a draw takes them: by the hash of purpose and picture."""
+        groups = self.items.groups
+
+        def key(row: int) -> bytes:
+            picture = (groups[row] if groups is not None else "") or self.items.names[row]
+            return hashlib.sha256(f"{purpose} {picture}".encode()).digest()
+
+        return np.array(sorted(rows.tolist(), key=key), dtype=np.int64)
+
+
+def _added(side: _Side, seen: NDArray[np.int64], unseen_rows: Rows, terms: TestTerms) -> Rows:
+    """Rows of seen classes that the setting adds to the unseen ones."""
+    rows = side.tested(seen)
+    match terms.setting:
+        case "gzs/all_seen":
+            return rows
+        case "gzs/heldout":
+            drawn = side.in_drawn_order(rows, terms.setting)
+            return np.sort(np.concatenate([_share(of_class) for of_class in _by_class(side, drawn)]))
+        case "gzs/open_search":
+            return np.sort(_share(side.in_drawn_order(rows, terms.setting)))
+        case "gzs/sem_pcyc":
+            rows = rows[side.may_train[rows]]
+            return np.sort(side.in_drawn_order(rows, terms.setting)[: round(HELD_OUT * len(unseen_rows))])
+    return np.array([], dtype=np.int64)
+
+
+def _share(drawn: Rows) -> Rows:
+    return drawn[: max(1, round(HELD_OUT * len(drawn)))]
+
+
+def _few_of_each_class(side: _Side, queries: Rows) -> Rows:
+    drawn = side.in_drawn_order(queries, "sake10")
+    few = [of_class[: max(1, min(SAKE_QUERIES, len(of_class) // 2))] for of_class in _by_class(side, drawn)]
+    return np.sort(np.concatenate(few))
+
+
+def _by_class(side: _Side, rows: Rows) -> list[Rows]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for row in rows.tolist():
+        found[int(side.items.labels[row])].append(row)
+    return [np.array(of_class, dtype=np.int64) for of_class in found.values()]
+
+
+def _labels(index: DatasetIndex, names: Sequence[str]) -> NDArray[np.int64]:
+    position = {name: label for label, name in enumerate(index.class_names)}
+    return np.array([position[name] for name in names], dtype=np.int64)
+
+
+def _require_items(
+    rows: Rows, items: Items, classes: Sequence[str], index: DatasetIndex, split: ZeroShotSplit, what: str
+) -> None:
+    present = {index.class_names[label] for label in np.unique(items.labels[rows])}
+    empty = [name for name in classes if name not in present]
+    if empty:
+        raise BenchmarkError(
+            f"no usable picture is left for {what} in {', '.join(empty)} (split '{split.id}'). "
+            "Every class of a split needs sketches and photos."
+        )
+
+
+__all__ = ["Arrangement", "Modality", "arrange"]

@@ -1,0 +1,159 @@
+"""What reading a picture file has shown, remembered: its content's digest, and whether it can be decoded.
+
+Kept by path, size and time of change in one SQLite file of the cache folder, so that a file is read again
+only when it changed. Written every few hundred files: an interrupted call is continued by the next one.
+Paths are kept as hashes: who lists the cache learns no class of a picture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+from benchmark.errors import BenchmarkError
+from datasets.pictures import decode_fault, file_sha256
+from datasets.progress import Progress
+
+FILES_AT_ONCE = 512
+"""Looked up, read and written together; an interrupted call loses no more than their reading."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (
+    path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT, fault TEXT
+) WITHOUT ROWID
+"""
+
+Fact = Literal["sha256", "fault"]
+Stamp = tuple[int, int]
+
+
+class FileLedger:
+    """Facts about files, computed once.
+
+    path: the SQLite file. Several processes may use it; a fact that two compute is written twice. A file
+    that is no database any more is put aside: nothing is lost but the time to read the pictures again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def digests(self, files: Sequence[Path], progress: Progress | None = None) -> list[str]:
+        """Return the hex sha256 of every file, in order. Raises BenchmarkError naming an unreadable file."""
+        return self._facts("sha256", file_sha256, files, progress)
+
+    def faults(self, files: Sequence[Path], progress: Progress | None = None) -> dict[Path, str]:
+        """Decode every file; return those that cannot be decoded, in order, each with the reason."""
+        reasons = self._facts("fault", decode_fault, files, progress)
+        return {path: reason for path, reason in zip(files, reasons, strict=True) if reason}
+
+    def n_unknown(self, fact: Fact, files: Sequence[Path]) -> int:
+        """How many of the files would have to be read for a fact."""
+        with self._open() as database:
+            return sum(len(part) - len(_remembered(database, fact, _stamped(part))) for part in _parts(files))
+
+    def _facts(
+        self, fact: Fact, read: Callable[[Path], str], files: Sequence[Path], progress: Progress | None
+    ) -> list[str]:
+        found: list[str] = []
+        with self._open() as database, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for part in _parts(files):
+                stamps = _stamped(part)
+                known = _remembered(database, fact, stamps)
+                unknown = [path for path in part if _key(path) not in known]
+                new = dict(zip(map(_key, unknown), _read_all(pool, read, unknown), strict=True))
+                _remember(database, fact, new, stamps)
+                known |= new
+                found += [known[_key(path)] for path in part]
+                if progress is not None and unknown:
+                    progress(len(found), len(files))
+        return found
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            database = _connected(self._path)
+        except sqlite3.DatabaseError:
+            self._path.replace(self._path.with_suffix(".damaged"))
+            database = _connected(self._path)
+        try:
+            yield database
+        except sqlite3.OperationalError as error:
+            raise BenchmarkError(
+                f"{self._path} cannot be written: {error}. Free the disk, or name another folder with "
+                "--cache-dir."
+            ) from error
+        finally:
+            database.close()
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=60)
+    try:
+        database.execute(_SCHEMA)
+        database.execute("SELECT path FROM facts LIMIT 1").fetchall()
+    except sqlite3.DatabaseError:
+        database.close()
+        raise
+    return database
+
+
+def _parts(files: Sequence[Path]) -> Iterator[list[Path]]:
+    for start in range(0, len(files), FILES_AT_ONCE):
+        yield list(files[start : start + FILES_AT_ONCE])
+
+
+def _key(path: Path) -> bytes:
+    return hashlib.blake2b(os.fsencode(os.path.abspath(path)), digest_size=16).digest()  # noqa: PTH100 - resolve() asks the disk
+
+
+def _stamped(files: Sequence[Path]) -> dict[bytes, Stamp]:
+    """Size and time of change by key; a file that cannot be asked has none and is read again."""
+    stamps = {}
+    for path in files:
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        stamps[_key(path)] = (status.st_size, status.st_mtime_ns)
+    return stamps
+
+
+def _remembered(database: sqlite3.Connection, fact: Fact, stamps: Mapping[bytes, Stamp]) -> dict[bytes, str]:
+    marks = ",".join("?" * len(stamps))
+    rows = database.execute(
+        f"SELECT path, size, mtime_ns, {fact} FROM facts WHERE path IN ({marks}) AND {fact} IS NOT NULL",
+        list(stamps),
+    )
+    return {key: value for key, size, mtime_ns, value in rows if stamps[key] == (size, mtime_ns)}
+
+
+def _remember(
+    database: sqlite3.Connection, fact: Fact, new: Mapping[bytes, str], stamps: Mapping[bytes, Stamp]
+) -> None:
+    rows = [(key, *stamps[key], value) for key, value in new.items() if key in stamps]
+    if not rows:
+        return
+    with database:
+        # The other fact of a file stays only while it is the same file.
+        other = "fault" if fact == "sha256" else "sha256"
+        database.executemany(
+            f"INSERT INTO facts (path, size, mtime_ns, {fact}) VALUES (?, ?, ?, ?) "
+            f"ON CONFLICT (path) DO UPDATE SET {fact} = excluded.{fact}, "
+            f"{other} = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN {other} END, "
+            "size = excluded.size, mtime_ns = excluded.mtime_ns",
+            rows,
+        )
+
+
+def _read_all(pool: ThreadPoolExecutor, read: Callable[[Path], str], files: Sequence[Path]) -> list[str]:
+    """Read files in threads, several a task: hashing and decoding release Python's lock."""
+    size = max(1, len(files) // (4 * (os.cpu_count() or 1)))
+    tasks = [files[start : start + size] for start in range(0, len(files), size)]
+    return [fact for part in pool.map(lambda task: [read(path) for path in task], tasks) for fact in part]
