@@ -2,7 +2,7 @@
 
 Kept by path, size and time of change in one SQLite file of the cache folder, so that a file is read again
 only when it changed. Written every few hundred files: an interrupted call is continued by the next one.
-Paths are kept as hashes: who lists the cache learns no class of a picture.
+Paths are kept as hashes: who lists the cache learns no class of a picture that can be read.
 """
 
 from __future__ import annotations
@@ -52,16 +52,30 @@ class FileLedger:
         reasons = self._facts("fault", decode_fault, files, progress)
         return {path: reason for path, reason in zip(files, reasons, strict=True) if reason}
 
-    def n_unknown(self, fact: Fact, files: Sequence[Path]) -> int:
-        """How many of the files would have to be read for a fact."""
-        with self._open() as database:
-            return sum(len(part) - len(_remembered(database, fact, _stamped(part))) for part in _parts(files))
-
     def _facts(
         self, fact: Fact, read: Callable[[Path], str], files: Sequence[Path], progress: Progress | None
     ) -> list[str]:
+        try:
+            return self._read(fact, read, files, progress)
+        except sqlite3.OperationalError as error:
+            raise BenchmarkError(
+                f"{self._path} cannot be used: {error}. Free the disk, or name another folder with "
+                "--cache-dir."
+            ) from error
+        except sqlite3.DatabaseError:
+            self._path.replace(self._path.with_suffix(".damaged"))
+            return self._read(fact, read, files, progress)
+
+    def _read(
+        self, fact: Fact, read: Callable[[Path], str], files: Sequence[Path], progress: Progress | None
+    ) -> list[str]:
         found: list[str] = []
-        with self._open() as database, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            contextlib.closing(sqlite3.connect(self._path, timeout=60)) as database,
+            ThreadPoolExecutor(max_workers=os.cpu_count()) as pool,
+        ):
+            _prepare(database)
             for part in _parts(files):
                 stamps = _stamped(part)
                 known = _remembered(database, fact, stamps)
@@ -74,34 +88,16 @@ class FileLedger:
                     progress(len(found), len(files))
         return found
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            database = _connected(self._path)
-        except sqlite3.DatabaseError:
-            self._path.replace(self._path.with_suffix(".damaged"))
-            database = _connected(self._path)
-        try:
-            yield database
-        except sqlite3.OperationalError as error:
-            raise BenchmarkError(
-                f"{self._path} cannot be written: {error}. Free the disk, or name another folder with "
-                "--cache-dir."
-            ) from error
-        finally:
-            database.close()
 
-
-def _connected(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=60)
+def _prepare(database: sqlite3.Connection) -> None:
+    """Make the table. Raises sqlite3.DatabaseError for a file that is none of ours."""
     try:
         database.execute(_SCHEMA)
-        database.execute("SELECT path FROM facts LIMIT 1").fetchall()
-    except sqlite3.DatabaseError:
-        database.close()
+        database.execute("SELECT path, size, mtime_ns, sha256, fault FROM facts LIMIT 1").fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such column" in str(error):  # another table of that name: not ours to write into
+            raise sqlite3.DatabaseError(str(error)) from error
         raise
-    return database
 
 
 def _parts(files: Sequence[Path]) -> Iterator[list[Path]]:

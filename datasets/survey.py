@@ -62,5 +62,5 @@ class Survey:
         if self.index is not None and not self.errors:
             return self.index
         first, *others = self.errors
-        more = f" {len(others)} more errors: `check-data` lists them all." if others else ""
+        more = f" Errors beside this one: {len(others)}; `check-data` lists them all." if others else ""
         raise BenchmarkError(f"{first.text}{more}")

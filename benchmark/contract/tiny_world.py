@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from datasets.base import DatasetIndex, Items, Roles
 from datasets.class_vectors import CLASS_VECTORS
+from datasets.settings import ZERO_SHOT, TestTerms
 from datasets.splits import ZeroShotSplit
 from datasets.task import Phase, ZeroShotTask
 from methods.base import MethodCard
@@ -61,7 +62,14 @@ class TinyWorld:
     sketch_pictures: NDArray[np.uint8]
     photo_pictures: NDArray[np.uint8]
 
-    def task(self, card: MethodCard, *, phase: Phase = "run", pairs: str = "class") -> ZeroShotTask:
+    def task(
+        self,
+        card: MethodCard,
+        *,
+        phase: Phase = "run",
+        pairs: str = "class",
+        terms: TestTerms = ZERO_SHOT,
+    ) -> ZeroShotTask:
         """Return the task of a method with this card."""
         is_pictures = card.input == "images"
         return ZeroShotTask(
@@ -75,6 +83,7 @@ class TinyWorld:
             phase=phase,
             order_key="tiny",
             with_class_vectors=CLASS_VECTORS in card.side_information,
+            terms=terms,
         )
 
 

@@ -1,0 +1,208 @@
+"""Whether runs on a data set would be right: everything that can be told before one is started."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data_files import Contents, SharedContent, decoded, noted, read
+from benchmark.errors import BenchmarkError
+from benchmark.registry import DATASETS
+from datasets.arrangement import arrange
+from datasets.base import DatasetIndex, SketchPhotoDataset
+from datasets.progress import Progress
+from datasets.settings import TestTerms
+from datasets.splits import ZeroShotSplit
+from datasets.survey import ClassCount, Finding, Level
+
+Stage = Callable[[str], AbstractContextManager[Progress]]
+"""Names a long step and yields who is told how far it is."""
+
+WORDNET_ID = re.compile(r"(?:.*/)?(n\d{8})_")
+
+
+@dataclass(frozen=True)
+class CorruptFile:
+    """A file that no run can read."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """What a split tests under a protocol: sketches against photos of unseen classes.
+
+    n_ilsvrc_photos: gallery photos whose file name begins with the WordNet id of an ILSVRC-1k class; the
+    least that a backbone trained on ImageNet has seen. n_ilsvrc_classes: classes with such photos.
+    """
+
+    split: str
+    protocol: str
+    n_unseen_classes: int
+    n_queries: int
+    n_gallery: int
+    n_ilsvrc_photos: int
+    n_ilsvrc_classes: int
+
+
+@dataclass(frozen=True)
+class DataCheck:
+    """What was found.
+
+    findings: errors first. n_files: pictures of the index and those it left out. split_ids: splits whose
+    classes are there, for which `shared` and `splits` were looked for.
+    """
+
+    dataset: str
+    is_deep: bool
+    found: str
+    findings: tuple[Finding, ...]
+    counts: tuple[ClassCount, ...]
+    n_files: int = 0
+    split_ids: tuple[str, ...] = ()
+    corrupt: tuple[CorruptFile, ...] = ()
+    shared: tuple[SharedContent, ...] = ()
+    splits: tuple[SplitFacts, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Findings that forbid a run."""
+        return tuple(finding for finding in self.findings if finding.level == "error")
+
+    @property
+    def protocol(self) -> str | None:
+        """The first protocol that can be run."""
+        return self.splits[0].protocol if self.splits else None
+
+    @property
+    def short(self) -> tuple[ClassCount, ...]:
+        """Classes with fewer pictures than published."""
+        return tuple(count for count in self.counts if count.n_found < (count.n_published or 0))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a run would be right."""
+        return not (self.errors or self.short or self.corrupt or self.shared)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, for machines."""
+        return {"is_ready": self.is_ready, **asdict(self)}
+
+
+def open_dataset(dataset_id: str, root: Path | None, cache_dir: Path) -> SketchPhotoDataset:
+    """Return the data set so that looking at it does not end at the first corrupt file."""
+    kind = DATASETS.get(dataset_id)
+    # Without a survey of its own it is indexed, which refuses unreadable pictures unless told to skip them.
+    is_indexed = kind.survey is SketchPhotoDataset.survey
+    dataset: SketchPhotoDataset = kind(root=root, cache_dir=cache_dir, skip_corrupt=is_indexed)
+    return dataset
+
+
+def check_data(dataset: SketchPhotoDataset, *, stage: Stage, is_deep: bool = False) -> DataCheck:
+    """Look at folders, files, contents and splits. is_deep: decode every picture, too."""
+    with stage("looking at the folders") as progress:
+        survey = dataset.survey(progress)
+    check = DataCheck(dataset.id, is_deep, survey.found, survey.findings, survey.counts)
+    if survey.index is not None:
+        check = _with_index(check, dataset, survey.index, stage)
+    levels: tuple[Level, ...] = ("error", "warning", "note")
+    return replace(check, findings=tuple(sorted(check.findings, key=lambda f: levels.index(f.level))))
+
+
+def _with_index(
+    check: DataCheck, dataset: SketchPhotoDataset, index: DatasetIndex, stage: Stage
+) -> DataCheck:
+    files = [*index.sketches.files, *index.photos.files]
+    names = [*index.sketches.names, *index.photos.names]
+    labels = np.concatenate([index.sketches.labels, index.photos.labels]).tolist()
+    faults: dict[Path, str] = {}
+    if check.is_deep:
+        with stage("decoding every picture (kept: Ctrl-C loses a few hundred at most)") as progress:
+            faults = decoded(dataset, files, progress)
+    with stage("reading every file for its content") as progress:
+        reading = read(dataset, files, faults, progress)
+    left_out = [(dataset.root or Path()) / name for name in index.skipped]
+    reasons = decoded(dataset, left_out)
+    corrupt = [(name, reasons.get(path, "")) for name, path in zip(index.skipped, left_out, strict=True)]
+    corrupt += [(names[row], reading.faults[row]) for row in sorted(reading.faults)]
+
+    contents = Contents.of(reading.digests, names, labels, index.class_names)
+    splits, findings = _splits(dataset, index)
+    facts, refused = _facts(dataset, index, splits)
+    # What the folders lack is said already; here it would be said once more for every protocol.
+    findings += [*([] if check.errors else refused), *contents.findings()]
+    odd = "end as if cut short, but the decoder takes them"
+    findings += noted(reading.odd, names, "odd ending", odd, level="warning")
+    findings += noted(reading.misnamed, names, "suffix", "hold another format than the suffix says")
+    return replace(
+        check,
+        n_files=len(files) + len(left_out),
+        split_ids=tuple(split.id for split in splits),
+        findings=(*check.findings, *findings),
+        corrupt=tuple(CorruptFile(name, reason or "it cannot be decoded") for name, reason in corrupt),
+        shared=tuple(shared for split in splits for shared in contents.across(split)),
+        splits=tuple(facts),
+    )
+
+
+def _splits(dataset: SketchPhotoDataset, index: DatasetIndex) -> tuple[list[ZeroShotSplit], list[Finding]]:
+    splits, findings = [], []
+    for split_id in dataset.split_ids():
+        try:
+            split = dataset.split(split_id)
+            split.check_against(index.class_names)
+        except BenchmarkError as error:
+            findings.append(Finding("error", "split", split_id, str(error)))
+        else:
+            splits.append(split)
+    return splits, findings
+
+
+def _facts(
+    dataset: SketchPhotoDataset, index: DatasetIndex, splits: Sequence[ZeroShotSplit]
+) -> tuple[list[SplitFacts], list[Finding]]:
+    """What the splits test under every protocol, and a finding for each protocol that cannot be run."""
+    from datasets.classes import ilsvrc_synsets
+
+    synsets = ilsvrc_synsets()
+    ids = [WORDNET_ID.match(name) for name in index.photos.names]
+    is_ilsvrc = np.array([found is not None and found[1] in synsets for found in ids], bool)
+    facts = []
+    refused: dict[str, str] = {}
+    for protocol in dataset.card.protocols:
+        try:
+            facts += [_split_facts(dataset, index, split, protocol, is_ilsvrc) for split in splits]
+        except BenchmarkError as error:
+            refused[protocol] = str(error)
+    # With one that works, the data are good for runs that name it.
+    level: Level = "error" if len(refused) == len(dataset.card.protocols) else "warning"
+    return facts, [Finding(level, "protocol", protocol, text) for protocol, text in refused.items()]
+
+
+def _split_facts(
+    dataset: SketchPhotoDataset,
+    index: DatasetIndex,
+    split: ZeroShotSplit,
+    protocol: str,
+    is_ilsvrc: NDArray[np.bool_],
+) -> SplitFacts:
+    rows = arrange(
+        index,
+        dataset.roles(index, protocol),
+        split,
+        TestTerms(),
+        train_classes=split.seen(index.class_names),
+        test_classes=split.unseen,
+    )
+    exposed = rows.gallery[is_ilsvrc[rows.gallery]]
+    n_classes = len(np.unique(index.photos.labels[exposed]))
+    sizes = len(split.unseen), len(rows.queries), len(rows.gallery), len(exposed), n_classes
+    return SplitFacts(split.id, protocol, *sizes)

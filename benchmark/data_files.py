@@ -1,0 +1,148 @@
+"""What reading a data set's files shows: which are broken, and which have the same content.
+
+Every file is read once; its digest is remembered, so that the runs that follow need not read it again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.base import SketchPhotoDataset
+from datasets.progress import Progress
+from datasets.splits import ZeroShotSplit
+from datasets.survey import Finding, Level
+from datasets.wholeness import Look, is_named_as, look_at
+
+FILES_AT_ONCE = 2048
+"""Looked at, then read: so few that the second reading finds them in memory."""
+
+
+@dataclass(frozen=True)
+class SharedContent:
+    """Names of files of equal content on both sides of a split."""
+
+    split: str
+    unseen: tuple[str, ...]
+    seen: tuple[str, ...]
+
+
+def decoded(
+    dataset: SketchPhotoDataset, files: Sequence[Path], progress: Progress | None = None
+) -> dict[Path, str]:
+    """Decode what was not decoded before; return the reasons alone, without advice for a run."""
+    return {
+        path: text.removeprefix(f"picture {path} cannot be read: ").split(". Fetch the file")[0]
+        for path, text in dataset.ledger.faults(files, progress).items()
+    }
+
+
+@dataclass
+class Reading:
+    """By position of the file. odd, misnamed: positions of files that are usable all the same."""
+
+    digests: dict[int, str]
+    faults: dict[int, str]
+    odd: list[int]
+    misnamed: list[int]
+
+
+def read(
+    dataset: SketchPhotoDataset, files: Sequence[Path], known_faults: dict[Path, str], progress: Progress
+) -> Reading:
+    """Look at the ends of every file and take the digests of those that are whole."""
+    found = Reading({}, {}, [], [])
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(files), FILES_AT_ONCE):
+            part = files[start : start + FILES_AT_ONCE]
+            looks = _looks(pool, part)
+            # Few files have odd ends, and some decode all the same: the decoder has the last word.
+            suspects = [path for path, look in zip(part, looks, strict=True) if look.broken]
+            faults = known_faults | (decoded(dataset, suspects) if suspects else {})
+            whole = []
+            for row, (path, look) in enumerate(zip(part, looks, strict=True), start=start):
+                if path in faults:
+                    found.faults[row] = look.broken or faults[path]
+                    continue
+                whole.append(row)
+                if look.broken:
+                    found.odd.append(row)
+                elif not is_named_as(path, look.content):
+                    found.misnamed.append(row)
+            digests = dataset.ledger.digests([files[row] for row in whole])
+            found.digests.update(zip(whole, digests, strict=True))
+            progress(start + len(part), len(files))
+    return found
+
+
+def _looks(pool: ThreadPoolExecutor, files: Sequence[Path]) -> list[Look]:
+    tasks = [files[start : start + 64] for start in range(0, len(files), 64)]
+    return [look for part in pool.map(lambda task: [*map(look_at, task)], tasks) for look in part]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Where equal contents lie. repeated: positions of files, a group for every content of several files.
+
+    names, labels: by position. class_names: by label.
+    """
+
+    repeated: Sequence[Sequence[int]]
+    names: Sequence[str]
+    labels: Sequence[int]
+    class_names: Sequence[str]
+
+    @classmethod
+    def of(
+        cls, digests: dict[int, str], names: Sequence[str], labels: Sequence[int], class_names: Sequence[str]
+    ) -> Contents:
+        """Group files by digest."""
+        rows: dict[str, list[int]] = defaultdict(list)
+        for row, digest in digests.items():
+            rows[digest].append(row)
+        return cls([group for group in rows.values() if len(group) > 1], names, labels, class_names)
+
+    def across(self, split: ZeroShotSplit) -> Iterator[SharedContent]:
+        """Contents on both sides of a split: what is unseen was trained on."""
+        unseen = {label for label, name in enumerate(self.class_names) if name in split.unseen}
+        for group in self.repeated:
+            inside = tuple(self.names[row] for row in group if self.labels[row] in unseen)
+            outside = tuple(self.names[row] for row in group if self.labels[row] not in unseen)
+            if inside and outside:
+                yield SharedContent(split.id, inside, outside)
+
+    def findings(self) -> Iterator[Finding]:
+        """A warning about pictures of several classes, a note about those repeated within one."""
+        within = [group for group in self.repeated if len({self.labels[row] for row in group}) == 1]
+        several = [group for group in self.repeated if len({self.labels[row] for row in group}) > 1]
+        yield from noted(
+            [row for group in several for row in group],
+            self.names,
+            "several classes",
+            f"show {_pictures(len(several))} of more than one class: no ranking can be right about them",
+            level="warning",
+        )
+        rows = [row for group in within for row in group]
+        yield from noted(
+            rows,
+            self.names,
+            "repeated picture",
+            f"show {_pictures(len(within))}, within one class each: {len(rows) - len(within)} are copies",
+        )
+
+
+def noted(
+    rows: Sequence[int], names: Sequence[str], kind: str, text: str, level: Level = "note"
+) -> Iterator[Finding]:
+    """One finding about several files, with two examples; none where there are no files."""
+    if rows:
+        examples = " and ".join(names[row] for row in rows[:2])
+        files = "1 file" if len(rows) == 1 else f"{len(rows)} files"
+        yield Finding(level, kind, files, f"{text} ({'such as ' if len(rows) > 2 else ''}{examples})")
+
+
+def _pictures(n: int) -> str:
+    return "1 picture" if n == 1 else f"{n} pictures"

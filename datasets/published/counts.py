@@ -1,0 +1,65 @@
+"""Pictures of each class beside the published numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from datasets.published.parts import first_few
+from datasets.published.scan import ScannedPart
+from datasets.survey import ClassCount, Finding
+
+Published = Mapping[str, Mapping[str, int | None]]
+"""Part key -> class -> number, None where no source states it."""
+
+Totals = Mapping[str, tuple[int, int]]
+"""Part key -> least and greatest published total, where sources differ or no classes are counted."""
+
+
+def class_counts(
+    scanned: Sequence[ScannedPart], class_names: Sequence[str], published: Published
+) -> tuple[ClassCount, ...]:
+    """Number of pictures of each class in each part, 0 where there are none."""
+    return tuple(
+        ClassCount(
+            name,
+            one.part.label,
+            sum(len(folder.names) for folder in one.by_class.get(name, ())),
+            published.get(one.part.key, {}).get(name),
+        )
+        for one in scanned
+        for name in class_names
+    )
+
+
+def count_findings(
+    scanned: Sequence[ScannedPart], counts: Sequence[ClassCount], totals: Totals
+) -> Iterator[Finding]:
+    """One warning a part for classes with fewer, and one for classes with more pictures than published."""
+    for one in scanned:
+        mine = [count for count in counts if count.part == one.part.label]
+        for word, differs in (("fewer", -1), ("more", 1)):
+            classes = [
+                f"{count.class_name} {count.n_found:,} of {count.n_published:,}"
+                for count in mine
+                if count.n_published is not None and count.n_found
+                if (count.n_found - count.n_published) * differs > 0
+            ]
+            if classes:
+                have = "class has" if len(classes) == 1 else "classes have"
+                yield Finding(
+                    "warning",
+                    f"{word} pictures",
+                    one.part.label,
+                    f"{len(classes)} {have} {word} {one.part.noun} than published: {first_few(classes)}.",
+                )
+        if one.part.key in totals:
+            low, high = totals[one.part.key]
+            n = sum(count.n_found for count in mine)
+            if not low <= n <= high:
+                published = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+                yield Finding(
+                    "warning",
+                    "total",
+                    one.part.label,
+                    f"{n:,} {one.part.noun} in all; published copies have {published}.",
+                )
