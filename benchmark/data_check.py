@@ -18,7 +18,7 @@ from benchmark.registry import DATASETS
 from datasets.arrangement import arrange
 from datasets.base import DatasetIndex, SketchPhotoDataset
 from datasets.progress import Progress
-from datasets.settings import TestTerms
+from datasets.settings import Terms
 from datasets.splits import ZeroShotSplit
 from datasets.survey import ClassCount, Finding, Level
 
@@ -198,7 +198,7 @@ def _split_facts(
         index,
         dataset.roles(index, protocol),
         split,
-        TestTerms(),
+        Terms(),
         train_classes=split.seen(index.class_names),
         test_classes=split.unseen,
     )

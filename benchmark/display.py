@@ -43,10 +43,17 @@ class SuiteDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._is_live = console.is_terminal
+        self._said: set[str] = set()
 
     def message(self, text: str) -> None:
         """Print one line."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def message_once(self, text: str) -> None:
+        """Print one line unless it was printed before: grids of one suite say the same of their data."""
+        if text not in self._said:
+            self._said.add(text)
+            self.message(text)
 
     @contextlib.contextmanager
     def stage(self, title: str) -> Iterator[Callable[[int, int], None]]:

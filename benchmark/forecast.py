@@ -13,8 +13,12 @@ from benchmark.prepare import MODALITIES, PreparedData
 from benchmark.records import Record, StoredRun, stored_runs
 from benchmark.runner import Rerun, finished_runs
 from datasets.features import n_missing
+from datasets.settings import Modality
+from datasets.splits import ZeroShotSplit
 
 N_TRIED = 16
+PAIR_S = 1e-7
+"""Seconds that a pair of query and photo takes: 29 ns for metrics and as much for the ranking, at 512-d."""
 _COPIES = 3
 """Of the training rows: as read, as normalised, and what a fit makes of them."""
 _BASE_MIB = 600.0
@@ -32,15 +36,19 @@ class RunForecast:
 
 @dataclass(frozen=True)
 class GridForecast:
-    """One grid of a suite. n_to_extract: pictures whose features are not cached, of n_pictures.
+    """One grid of a suite. n_to_extract: pictures, of n_pictures different ones, without cached features.
 
-    extract_s: from a trial on a few of them. memory_mib: largest process, about.
+    n_counted_before: those that a grid before this one is to extract already. needs_features: whether a run
+    that is to come reads any. extract_s: from a trial on a few pictures, 0 where none are needed.
+    memory_mib: largest process, about.
     """
 
     data: PreparedData
     runs: tuple[RunForecast, ...]
     n_pictures: int
     n_to_extract: int
+    n_counted_before: int
+    needs_features: bool
     extract_s: float
     memory_mib: float
 
@@ -55,12 +63,17 @@ class GridForecast:
         return sum(own.seconds is None for own in self.runs if own.status != "finished")
 
 
-def forecast(data: PreparedData, *, rerun: Rerun = "missing") -> GridForecast:
-    """Look ahead. Nothing is trained or written; a few pictures tell how fast the backbone is."""
+def forecast(
+    data: PreparedData, *, rerun: Rerun = "missing", extracted: set[tuple[str, ...]] | None = None
+) -> GridForecast:
+    """Look ahead. Nothing is trained or written; a few pictures tell how fast the backbone is.
+
+    extracted: names of the features that grids before this one are to compute; its own are added.
+    """
     planned = plan(cells_of(data.suite, data.splits()), data)
     finished = {} if rerun == "all" else finished_runs(planned, data.where, rerun)
     known = list(stored_runs(data.where.runs_dir))
-    sizes = {run.split.id: _sizes(data, run) for run in planned}
+    sizes = {split.id: _sizes(data, split) for split in data.splits()}
     runs = tuple(
         RunForecast(
             run,
@@ -69,25 +82,38 @@ def forecast(data: PreparedData, *, rerun: Rerun = "missing") -> GridForecast:
         )
         for run in planned
     )
-    missing = {
-        modality: n_missing(
-            data.digests(modality),
-            data.backbone,
-            modality=modality,
-            preprocessing=data.preprocessing,
-            cache_dir=data.where.cache_dir,
-        )
-        for modality in MODALITIES
-    }
+    counted = set() if extracted is None else extracted
+    missing = {modality: _n_missing(data, modality) for modality in MODALITIES}
+    names = {modality: _name_of_features(data, modality) for modality in MODALITIES}
+    n_counted_before = sum(n for modality, n in missing.items() if names[modality] in counted)
     needs_features = any(own.run.method.card.input == "features" for own in runs if own.status != "finished")
-    n_to_extract = sum(missing.values()) if needs_features else 0
+    if needs_features:
+        counted.update(names.values())
+    n_to_extract = sum(missing.values()) - n_counted_before
     return GridForecast(
         data,
         runs,
-        n_pictures=sum(len(data.index.items(modality)) for modality in MODALITIES),
+        n_pictures=sum(len(set(data.digests(modality))) for modality in MODALITIES),
         n_to_extract=n_to_extract,
-        extract_s=n_to_extract * _picture_s(data) if n_to_extract else 0.0,
+        n_counted_before=n_counted_before,
+        needs_features=needs_features,
+        extract_s=n_to_extract * _picture_s(data) if needs_features and n_to_extract else 0.0,
         memory_mib=_memory_mib(data, planned, sizes),
+    )
+
+
+def _name_of_features(data: PreparedData, modality: Modality) -> tuple[str, ...]:
+    pixels = data.preprocessing.of_pictures(modality)
+    return (data.dataset.id, modality, pixels, data.backbone.steps(data.preprocessing))
+
+
+def _n_missing(data: PreparedData, modality: Modality) -> int:
+    return n_missing(
+        data.digests(modality),
+        data.backbone,
+        modality=modality,
+        preprocessing=data.preprocessing,
+        cache_dir=data.where.cache_dir,
     )
 
 
@@ -98,8 +124,8 @@ class _Sizes:
     n_gallery: int
 
 
-def _sizes(data: PreparedData, run: PlannedRun) -> _Sizes:
-    arrangement = data.task(run.split, run.method.card).arrangement
+def _sizes(data: PreparedData, split: ZeroShotSplit) -> _Sizes:
+    arrangement = data.arrangement(split)
     return _Sizes(
         len(arrangement.train_sketches) + len(arrangement.train_photos),
         len(arrangement.queries),
@@ -108,9 +134,10 @@ def _sizes(data: PreparedData, run: PlannedRun) -> _Sizes:
 
 
 def _expected_s(run: PlannedRun, sizes: _Sizes, known: Sequence[StoredRun]) -> float | None:
-    """Time of the last finished run of the method: fitting by training items, the rest by pairs.
+    """Time of the last finished run of the method: fitting by training items, embedding by test items.
 
-    Fits that work on class means or covariances grow slower than that.
+    Fits that work on class means or covariances grow slower than that. Evaluation is what it took, and the
+    pairs of query and photo that there are more.
     """
     records = [own.record for own in known if own.record.method == run.method.card.id and own.record.counts]
     if not records:
@@ -122,10 +149,11 @@ def _scaled_s(record: Record, sizes: _Sizes) -> float:
     counts = record.counts
     assert counts is not None  # the caller chose records with counts
     of_items = sizes.n_train / max(1, counts.n_train_sketches + counts.n_train_photos)
-    of_pairs = sizes.n_queries * sizes.n_gallery / max(1, counts.n_queries * counts.n_gallery)
-    of_phase = {"fit": of_items, "read_seen": of_items, "fit_codes": of_items, "evaluate": of_pairs}
+    more_pairs = max(0, sizes.n_queries * sizes.n_gallery - counts.n_queries * counts.n_gallery)
+    of_phase = {"fit": of_items, "read_seen": of_items, "fit_codes": of_items, "evaluate": 1.0}
     of_test = (sizes.n_queries + sizes.n_gallery) / max(1, counts.n_queries + counts.n_gallery)
-    return sum(seconds * of_phase.get(phase, of_test) for phase, seconds in record.phases_s.items())
+    scaled = sum(seconds * of_phase.get(phase, of_test) for phase, seconds in record.phases_s.items())
+    return scaled + PAIR_S * more_pairs
 
 
 def _picture_s(data: PreparedData) -> float:

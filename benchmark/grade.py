@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,12 +13,16 @@ import metrics
 from benchmark.embed import Embedded
 from benchmark.records import Counts, PerQuery, Rankings, Score
 from datasets.base import DatasetIndex
-from datasets.settings import ZERO_SHOT, TestTerms
+from datasets.settings import ZERO_SHOT, Terms
 from datasets.task import Answers
 from metrics.evaluation import Evaluation
 from metrics.intervals import bootstrap_means, confidence_interval
 
 N_TOP = 200
+
+
+class _NothingToMeasureError(ValueError):
+    """No query has anything to find."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Graded:
 
 
 def grade(
-    embedded: Embedded, index: DatasetIndex, terms: TestTerms, *, interval_seed: int, device: str
+    embedded: Embedded, index: DatasetIndex, terms: Terms, *, interval_seed: int, device: str
 ) -> Graded:
     """Evaluate embeddings with the default metrics. Raises ValueError for embeddings that are not finite.
 
@@ -41,7 +46,8 @@ def grade(
     fields, evaluation = _measured(unseen_queries, index, terms, interval_seed, device)
     if is_seen.any():
         seen_queries = _with_queries(embedded, is_seen)
-        fields["seen_scores"] = _measured(seen_queries, index, terms, interval_seed, device)[0]["scores"]
+        with contextlib.suppress(_NothingToMeasureError):  # one held-out item a class finds no other
+            fields["seen_scores"] = _measured(seen_queries, index, terms, interval_seed, device)[0]["scores"]
         fields["counts"] = fields["counts"].model_copy(update={"n_seen_queries": int(is_seen.sum())})
     return Graded(
         fields,
@@ -50,9 +56,7 @@ def grade(
     )
 
 
-def evaluate(
-    embedded: Embedded, index: DatasetIndex, *, device: str, terms: TestTerms = ZERO_SHOT
-) -> Evaluation:
+def evaluate(embedded: Embedded, index: DatasetIndex, *, device: str, terms: Terms = ZERO_SHOT) -> Evaluation:
     """Return the default metrics of embedded test items; instances count where the data set has them."""
     answers = embedded.answers
     query_instances, gallery_instances = _instances(index, answers)
@@ -113,11 +117,11 @@ def scores_of(evaluation: Evaluation, labels: NDArray[np.int64], *, interval_see
 
 
 def _measured(
-    embedded: Embedded, index: DatasetIndex, terms: TestTerms, interval_seed: int, device: str
+    embedded: Embedded, index: DatasetIndex, terms: Terms, interval_seed: int, device: str
 ) -> tuple[dict[str, Any], Evaluation]:
     """The fields of a record that come from one set of queries."""
     answers = embedded.answers
-    evaluation = evaluate(embedded, index, device=device, terms=terms)
+    evaluation = _with_values(evaluate(embedded, index, device=device, terms=terms))
     names = index.class_names
     n_tested = len(np.unique(answers.query_labels))
     fields = {
@@ -151,6 +155,23 @@ def _measured(
     return fields, evaluation
 
 
+def _with_values(evaluation: Evaluation) -> Evaluation:
+    """Drop the metrics that no query has a value of, such as `acc@1` where nothing of an instance is left.
+
+    Raises ValueError when none is left.
+    """
+    empty = [name for name, values in evaluation.per_query.items() if not np.isfinite(values).any()]
+    if len(empty) == len(evaluation.per_query):
+        raise _NothingToMeasureError("no query has a positive in the gallery: there is nothing to measure")
+    reason = "no query has an item of its instance in the gallery"
+    return replace(
+        evaluation,
+        per_query={name: own for name, own in evaluation.per_query.items() if name not in empty},
+        summary={name: own for name, own in evaluation.summary.items() if name not in empty},
+        dropped={**evaluation.dropped, **dict.fromkeys(empty, reason)},
+    )
+
+
 def _per_query(answers: Answers, index: DatasetIndex, evaluation: Evaluation) -> PerQuery:
     names = index.items(answers.modalities[0]).names
     return PerQuery(
@@ -161,7 +182,7 @@ def _per_query(answers: Answers, index: DatasetIndex, evaluation: Evaluation) ->
     )
 
 
-def _rankings(embedded: Embedded, index: DatasetIndex, terms: TestTerms, device: str) -> Rankings:
+def _rankings(embedded: Embedded, index: DatasetIndex, terms: Terms, device: str) -> Rankings:
     answers = embedded.answers
     top = metrics.top_ranking(
         embedded.query_emb,
@@ -200,7 +221,7 @@ def _with_queries(embedded: Embedded, is_kept: NDArray[np.bool_]) -> Embedded:
     )
 
 
-def _excluded(index: DatasetIndex, answers: Answers, terms: TestTerms) -> dict[str, Any]:
+def _excluded(index: DatasetIndex, answers: Answers, terms: Terms) -> dict[str, Any]:
     """Within one modality, arguments that remove the query itself and the same picture in another place."""
     if not terms.is_within_modality:
         return {}

@@ -15,6 +15,7 @@ from benchmark.codes.term import Codes
 from benchmark.records import Protocol, digest
 from benchmark.registry import BACKBONES, DATASETS
 from benchmark.suite import Suite
+from datasets.arrangement import Arrangement, arrange
 from datasets.backbones import Backbone
 from datasets.base import DatasetIndex, Items, Progress, Roles, SketchPhotoDataset
 from datasets.class_vectors import CLASS_VECTORS, vectors_sha256
@@ -50,10 +51,11 @@ class PreparedData:
     """One data set under a suite's terms: from here runs get their task and their protocol block.
 
     Making one checks names only; `read` finds the pictures, `extract_features` computes what is missing.
-    Both are called when first needed, and beforehand by whoever wants to show how far they are.
+    Both are called when first needed, and beforehand by whoever wants to show how far they are. alike: the
+    same data set under other terms, at the same place, from which pictures and hashes are taken over.
     """
 
-    def __init__(self, suite: Suite, where: Where) -> None:
+    def __init__(self, suite: Suite, where: Where, *, alike: PreparedData | None = None) -> None:
         self.dataset: SketchPhotoDataset = DATASETS.get(suite.dataset)(
             root=where.data_root, cache_dir=where.cache_dir, skip_corrupt=where.skip_corrupt
         )
@@ -67,6 +69,7 @@ class PreparedData:
         self._index: DatasetIndex | None = None
         self._digests: dict[Modality, list[str]] = {}
         self._features: tuple[Features, Features] | None = None
+        self._alike = alike
 
     def read(self, progress: Progress | None = None) -> DatasetIndex:
         """Find, check and hash all pictures; what was hashed once is remembered.
@@ -74,25 +77,30 @@ class PreparedData:
         Raises BenchmarkError for a data set that does not fit the suite.
         """
         if self._index is None:
-            whole = self.dataset.index(progress)
-            check_instances(whole, pairs=self.suite.pairs, relevance=self.terms.relevance)
+            found = self._found(progress) if self._alike is None else self._alike.read(progress)
+            check_instances(found, pairs=self.suite.pairs, relevance=self.terms.relevance)
             for split in self.splits():
-                split.check_against(whole.class_names)
-            index = _limited(whole, self.where.limit) if self.where.limit else whole
-            # A limit above every class leaves nothing out: that run is a whole one.
-            self.is_partial = len(index.sketches) + len(index.photos) < (
-                len(whole.sketches) + len(whole.photos)
-            )
-            self._digests = {
-                modality: self.dataset.ledger.digests(index.items(modality).files, progress)
-                for modality in MODALITIES
-            }
-            self._index = replace(
-                index,
-                sketches=with_content_groups(index.sketches, self._digests["sketch"]),
-                photos=with_content_groups(index.photos, self._digests["photo"]),
-            )
+                split.check_against(found.class_names)
+            if self._alike is not None:
+                self.is_partial, self._digests = self._alike.is_partial, self._alike._digests
+            self._index = found
         return self._index
+
+    def _found(self, progress: Progress | None) -> DatasetIndex:
+        """Find and hash all pictures, and put together what is the same picture."""
+        whole = self.dataset.index(progress)
+        index = _limited(whole, self.where.limit) if self.where.limit else whole
+        # A limit above every class leaves nothing out: that run is a whole one.
+        self.is_partial = len(index.sketches) + len(index.photos) < len(whole.sketches) + len(whole.photos)
+        self._digests = {
+            modality: self.dataset.ledger.digests(index.items(modality).files, progress)
+            for modality in MODALITIES
+        }
+        return replace(
+            index,
+            sketches=with_content_groups(index.sketches, self._digests["sketch"]),
+            photos=with_content_groups(index.photos, self._digests["photo"]),
+        )
 
     def digests(self, modality: Modality) -> list[str]:
         """Hex sha256 of every picture's content."""
@@ -112,6 +120,8 @@ class PreparedData:
     @functools.cached_property
     def file_list_sha256(self) -> str:
         """Hash over class, name and content of every picture, after what was left out."""
+        if self._alike is not None:
+            return self._alike.file_list_sha256
         rows = []
         for modality in MODALITIES:
             items = self.index.items(modality)
@@ -129,6 +139,17 @@ class PreparedData:
             return splits
         first = splits[0]
         return (first, *(split for split in splits[1:] if first.family and split.family == first.family))
+
+    def arrangement(self, split: ZeroShotSplit) -> Arrangement:
+        """Return which items of a run train and are tested; neither picture nor feature is needed for it."""
+        return arrange(
+            self.index,
+            self.roles,
+            split,
+            self.terms,
+            train_classes=split.seen(self.index.class_names),
+            test_classes=split.unseen,
+        )
 
     def protocol(self, split: ZeroShotSplit) -> Protocol:
         """Return what makes a number on this split comparable."""

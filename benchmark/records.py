@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from filelock import FileLock
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.errors import BenchmarkError
+from datasets.settings import DIRECTIONS, Direction, Modality
 
 SCHEMA = 1
 _TEMPORARY = ".partial-"
@@ -47,6 +48,11 @@ class Protocol(BaseModel):
     codes: str
     ties: str
     metric_engine: str
+
+    @property
+    def modalities(self) -> tuple[Modality, Modality]:
+        """Modality of the queries and of the gallery."""
+        return DIRECTIONS[cast("Direction", self.direction)]
 
     @property
     def interval_seed(self) -> int:

@@ -14,6 +14,7 @@ from benchmark.prepare import PreparedData, Where
 from benchmark.records import StoredRun, read_run, run_folder, stored_runs, sweep
 from benchmark.registry import BACKBONES, DATASETS, METHODS
 from benchmark.suite import Suite
+from datasets.arrangement import require_positives
 
 Rerun = Literal["missing", "failed", "all"]
 
@@ -49,19 +50,25 @@ def grids_of(suites: Iterable[Suite], where: Where) -> tuple[Suite, ...]:
     return tuple(divided)
 
 
-def prepare_suite(suite: Suite, where: Where, display: SuiteDisplay) -> PreparedData:
+def prepare_suite(
+    suite: Suite, where: Where, display: SuiteDisplay, *, before: Sequence[PreparedData] = ()
+) -> PreparedData:
     """Check all that can be checked before a run: names, configurations, pictures.
 
-    Raises BenchmarkError for what is wrong.
+    before: grids of the same call, whose pictures need not be found again. Raises BenchmarkError for what is
+    wrong.
     """
     for registry in (METHODS, DATASETS, BACKBONES):
         registry.freeze()
-    data = PreparedData(suite, where)
+    alike = next((data for data in before if data.suite.dataset == suite.dataset), None)
+    data = PreparedData(suite, where, alike=alike)
     grid(suite, data.splits())
     with display.stage("preparing pictures") as progress:
         index = data.read(progress)
+    for split in data.splits():
+        require_positives(index, data.arrangement(split), data.terms)
     if index.found:
-        display.message(f"{data.dataset.id}: {index.found}")
+        display.message_once(f"{data.dataset.id}: {index.found}")
     return data
 
 

@@ -24,9 +24,27 @@ from pydantic import (
 
 from benchmark.codes.term import CodeKind
 from benchmark.errors import BenchmarkError
-from datasets.settings import Direction, Queries, Relevance, Setting, TestTerms
+from datasets.settings import Direction, Queries, Relevance, Setting, Terms
 
 SUITES_DIR = Path(__file__).parent / "suites"
+_NAMING = (
+    "dataset",
+    "splits",
+    "protocol",
+    "setting",
+    "direction",
+    "queries",
+    "relevance",
+    "preprocessing",
+    "backbone",
+    "feature_norm",
+    "pairs",
+    "width",
+    "codes",
+    "bits",
+    "config",
+)
+"""Fields that name a grid among the others of its suite."""
 
 
 class Variant(BaseModel):
@@ -77,9 +95,9 @@ class Suite(BaseModel):
     reference: str = "centred"
 
     @property
-    def terms(self) -> TestTerms:
+    def terms(self) -> Terms:
         """Setting, direction, queries and relevance. Raises BenchmarkError where they do not fit."""
-        return TestTerms(self.setting, self.direction, self.queries, self.relevance)
+        return Terms(self.setting, self.direction, self.queries, self.relevance)
 
     @property
     def file_name(self) -> str:
@@ -137,34 +155,50 @@ def load_suite(name: str) -> tuple[Suite, ...]:
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        tables = _grids({**content, "name": path.stem})
-        return tuple(Suite(**table, part=_part(table, tables)) for table in tables)
+        tables = _grids(content, path)
+        parts = _parts(tables)
+        return tuple(
+            Suite(**{**table, "name": path.stem, "part": part})
+            for table, part in zip(tables, parts, strict=True)
+        )
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BenchmarkError(f"suite {path} is not valid TOML: {error}") from error
     except ValidationError as error:
         raise BenchmarkError(f"suite {path}: {first_fault(error, Suite)}") from error
 
 
-def _grids(content: dict[str, Any]) -> list[dict[str, Any]]:
+def _grids(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     """The fields of every grid, directions one by one."""
     shared = {name: value for name, value in content.items() if name != "grid"}
+    grids = content.get("grid", [{}])
+    if not isinstance(grids, list) or not grids or not all(isinstance(own, dict) for own in grids):
+        raise BenchmarkError(f"suite {path}: field 'grid' must be tables, each under a line [[grid]].")
     tables = []
-    for own in content.get("grid", [{}]):
+    for own in grids:
         table = {**shared, **own}
         directions = table.get("direction")
-        for direction in directions if isinstance(directions, list) else [directions]:
+        for direction in directions if directions and isinstance(directions, list) else [directions]:
             tables.append({**table, **({} if direction is None else {"direction": direction})})
     return tables
 
 
+def _parts(tables: list[dict[str, Any]]) -> list[str]:
+    """Name grids by what sets each apart from the others of its suite, and by number where that fails."""
+    parts = [_part(table, tables) for table in tables]
+    return [
+        part if parts.count(part) == 1 else ", ".join(filter(None, (part, f"grid {number}")))
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
 def _part(table: dict[str, Any], tables: list[dict[str, Any]]) -> str:
-    """Name a grid by what sets it apart from the others of its suite."""
     words = []
-    for field in ("dataset", "splits", "protocol", "setting", "direction", "queries", "relevance"):
+    for field in _NAMING:
         values = [str(other.get(field)) for other in tables]
-        if len(set(values)) > 1 and table.get(field) is not None:
-            value = table[field]
-            words.append(", ".join(value) if isinstance(value, list) else str(value))
+        value = table.get(field)
+        if len(set(values)) > 1 and value is not None:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            words.append(f"{field} {text}" if isinstance(value, int) else text)
     return ", ".join(words)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
 from datasets.base import DatasetIndex, Items, Roles
-from datasets.settings import Modality, TestTerms
+from datasets.settings import Terms
 from datasets.splits import ZeroShotSplit
 
 Rows = NDArray[np.int64]
@@ -41,7 +41,7 @@ def arrange(
     index: DatasetIndex,
     roles: Roles,
     split: ZeroShotSplit,
-    terms: TestTerms,
+    terms: Terms,
     *,
     train_classes: Sequence[str],
     test_classes: Sequence[str],
@@ -84,6 +84,25 @@ def arrange(
     )
 
 
+def require_positives(index: DatasetIndex, found: Arrangement, terms: Terms) -> None:
+    """Raise BenchmarkError when instances are to be found and no query has another item of its own."""
+    if terms.relevance == "category":
+        return
+    query_items, gallery_items = (index.items(modality) for modality in terms.modalities)
+    pictures_of: dict[str, set[str]] = defaultdict(set)
+    for row in found.gallery.tolist():
+        pictures_of[(gallery_items.instances or ())[row]].add(_picture(gallery_items, row))
+    for row in found.queries.tolist():
+        instance = (query_items.instances or ())[row]
+        own = {_picture(query_items, row)} if terms.is_within_modality else set()
+        if instance and pictures_of[instance] - own:
+            return
+    raise BenchmarkError(
+        f"relevance 'instance' in direction {terms.direction}: no query has another item of its instance in "
+        "the gallery. Use --relevance category, or another direction."
+    )
+
+
 @dataclass(frozen=True)
 class _Side:
     """One modality: its items and what they may do."""
@@ -107,16 +126,14 @@ class _Side:
 
     def in_drawn_order(self, rows: Rows, purpose: str) -> Rows:
         """The rows in the order in which a draw takes them: by the hash of purpose and picture."""
-        groups = self.items.groups
 
         def key(row: int) -> bytes:
-            picture = (groups[row] if groups is not None else "") or self.items.names[row]
-            return hashlib.sha256(f"{purpose} {picture}".encode()).digest()
+            return hashlib.sha256(f"{purpose} {_picture(self.items, row)}".encode()).digest()
 
         return np.array(sorted(rows.tolist(), key=key), dtype=np.int64)
 
 
-def _added(side: _Side, seen: NDArray[np.int64], unseen_rows: Rows, terms: TestTerms) -> Rows:
+def _added(side: _Side, seen: NDArray[np.int64], unseen_rows: Rows, terms: Terms) -> Rows:
     """Rows of seen classes that the setting adds to the unseen ones."""
     rows = side.tested(seen)
     match terms.setting:
@@ -126,7 +143,7 @@ def _added(side: _Side, seen: NDArray[np.int64], unseen_rows: Rows, terms: TestT
             drawn = side.in_drawn_order(rows, terms.setting)
             return np.sort(np.concatenate([_share(of_class) for of_class in _by_class(side, drawn)]))
         case "gzs/open_search":
-            return np.sort(_share(side.in_drawn_order(rows, terms.setting)))
+            return np.sort(_share_of_all(side, side.in_drawn_order(rows, terms.setting)))
         case "gzs/sem_pcyc":
             rows = rows[side.may_train[rows]]
             return np.sort(side.in_drawn_order(rows, terms.setting)[: round(HELD_OUT * len(unseen_rows))])
@@ -135,6 +152,20 @@ def _added(side: _Side, seen: NDArray[np.int64], unseen_rows: Rows, terms: TestT
 
 def _share(drawn: Rows) -> Rows:
     return drawn[: max(1, round(HELD_OUT * len(drawn)))]
+
+
+def _share_of_all(side: _Side, drawn: Rows) -> Rows:
+    """The first items drawn, whatever their class, but never the last picture a class has to train on."""
+    left: dict[int, set[str]] = defaultdict(set)
+    for row in np.flatnonzero(side.may_train).tolist():
+        left[int(side.items.labels[row])].add(_picture(side.items, row))
+    taken: list[int] = []
+    for row in drawn.tolist():
+        pictures = left[int(side.items.labels[row])]
+        if len(taken) < round(HELD_OUT * len(drawn)) and pictures - {_picture(side.items, row)}:
+            taken.append(row)
+            pictures.discard(_picture(side.items, row))
+    return np.array(taken, dtype=np.int64)
 
 
 def _few_of_each_class(side: _Side, queries: Rows) -> Rows:
@@ -148,6 +179,11 @@ def _by_class(side: _Side, rows: Rows) -> list[Rows]:
     for row in rows.tolist():
         found[int(side.items.labels[row])].append(row)
     return [np.array(of_class, dtype=np.int64) for of_class in found.values()]
+
+
+def _picture(items: Items, row: int) -> str:
+    """What a row shows: equal for copies of one picture."""
+    return (items.groups[row] if items.groups is not None else "") or items.names[row]
 
 
 def _labels(index: DatasetIndex, names: Sequence[str]) -> NDArray[np.int64]:
@@ -165,6 +201,3 @@ def _require_items(
             f"no usable picture is left for {what} in {', '.join(empty)} (split '{split.id}'). "
             "Every class of a split needs sketches and photos."
         )
-
-
-__all__ = ["Arrangement", "Modality", "arrange"]

@@ -24,6 +24,8 @@ DIRECTIONS: dict[Direction, tuple[Modality, Modality]] = {
 }
 """Modality of the queries and of the gallery."""
 
+PLURALS: dict[Modality, str] = {"sketch": "sketches", "photo": "photos"}
+
 
 @dataclass(frozen=True)
 class SettingFacts:
@@ -64,7 +66,7 @@ QUERIES: dict[Queries, str] = {
 
 
 @dataclass(frozen=True)
-class TestTerms:
+class Terms:
     """How a test is set up. queries: None stands for all, in one modality for loo.
 
     Raises BenchmarkError for a name that is not known, and for queries that do not fit the direction.
@@ -114,4 +116,4 @@ class TestTerms:
         return "the query itself and equal content" if self.is_within_modality else "none"
 
 
-ZERO_SHOT = TestTerms()
+ZERO_SHOT = Terms()

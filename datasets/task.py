@@ -20,7 +20,7 @@ from datasets.base import DatasetIndex, Items, Roles
 from datasets.class_vectors import class_vectors, missing_vectors
 from datasets.preprocessing import DEFAULT, Preprocessing
 from datasets.seen import Inputs, Pictures, SeenData
-from datasets.settings import ZERO_SHOT, Modality, TestTerms
+from datasets.settings import ZERO_SHOT, Modality, Terms
 from datasets.splits import ZeroShotSplit
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class ZeroShotTask:
         phase: Phase = "run",
         order_key: str = "",
         with_class_vectors: bool = True,
-        terms: TestTerms = ZERO_SHOT,
+        terms: Terms = ZERO_SHOT,
     ) -> None:
         split.check_against(index.class_names)
         check_instances(index, pairs=pairs, relevance=terms.relevance)

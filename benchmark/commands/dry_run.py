@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,22 +12,26 @@ from benchmark.errors import BenchmarkError
 if TYPE_CHECKING:
     from benchmark.display import SuiteDisplay
     from benchmark.forecast import GridForecast
-    from benchmark.prepare import Where
+    from benchmark.prepare import PreparedData, Where
     from benchmark.runner import Rerun
     from benchmark.suite import Suite
 
 
 def dry_run(grids: Sequence[Suite], where: Where, display: SuiteDisplay, *, rerun: Rerun) -> int:
-    """Print the forecast of every grid; return 1 when one of them could not run as it is."""
+    """Print the forecast of every grid, divided as for a run; return 1 when one could not run as it is."""
     from benchmark.display import duration
     from benchmark.forecast import forecast
     from benchmark.runner import prepare_suite
 
-    total_s, n_unknown, faults = 0.0, 0, 0
-    for suite in grids:
+    total_s, n_unknown, faults, n_grids = 0.0, 0, 0, 0
+    prepared: list[PreparedData] = []
+    extracted: set[tuple[str, ...]] = set()
+    for suite in _divided(grids, where):
+        n_grids += 1
         typer.echo(f"{suite.name}{f', {suite.part}' if suite.part else ''}: {suite.title}")
         try:
-            found = forecast(prepare_suite(suite, where, display), rerun=rerun)
+            prepared.append(prepare_suite(suite, where, display, before=prepared))
+            found = forecast(prepared[-1], rerun=rerun, extracted=extracted)
         except BenchmarkError as error:
             faults += 1
             typer.echo(f"  missing: {error}")
@@ -38,8 +42,19 @@ def dry_run(grids: Sequence[Suite], where: Where, display: SuiteDisplay, *, reru
     unknown = f", and {n_unknown} runs of methods that never ran here" if n_unknown else ""
     typer.echo(f"In all about {duration(total_s)}{unknown}. Nothing was run.")
     if faults:
-        typer.echo(f"{faults} of {len(grids)} grids lack what they need on this disk: see 'missing' above.")
+        typer.echo(f"{faults} of {n_grids} grids lack what they need on this disk: see 'missing' above.")
     return 1 if faults else 0
+
+
+def _divided(grids: Sequence[Suite], where: Where) -> Iterator[Suite]:
+    """As `grids_of`, but a grid whose splits cannot be read comes whole: its forecast says why."""
+    from benchmark.runner import grids_of
+
+    for suite in grids:
+        try:
+            yield from grids_of([suite], where)
+        except BenchmarkError:
+            yield suite
 
 
 def _lines(found: GridForecast) -> list[str]:
@@ -53,8 +68,14 @@ def _lines(found: GridForecast) -> list[str]:
         f"{len(data.index.sketches):,} sketches, {len(data.index.photos):,} photos",
         f"test: {terms.setting}, {terms.direction}, queries {terms.queries_name}, relevance "
         f"{terms.relevance}, preprocessing {data.preprocessing.id}",
-        f"features: {found.n_pictures - found.n_to_extract:,} of {found.n_pictures:,} pictures cached"
-        + (f", {found.n_to_extract:,} to extract, about {duration(found.extract_s)}" if waiting else ""),
+        f"features: {found.n_pictures - found.n_to_extract - found.n_counted_before:,} of "
+        f"{found.n_pictures:,} pictures cached"
+        + (f", {found.n_counted_before:,} to extract for a grid above" if found.n_counted_before else "")
+        + (
+            f", {found.n_to_extract:,} to extract, about {duration(found.extract_s)}"
+            if found.needs_features and found.n_to_extract
+            else ""
+        ),
         f"runs: {len(found.runs) - len(waiting)} finished, {len(waiting)} to run",
     ]
     for own in waiting:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmark.display import SuiteDisplay
-    from benchmark.prepare import Where
+    from benchmark.prepare import PreparedData, Where
     from benchmark.suite import Suite
 
 
@@ -162,12 +162,11 @@ def run(
         limit=limit,
     )
     display = SuiteDisplay(options.progress_console())
-    grids = grids_of(chosen, where)
     if dry_run:
         from benchmark.commands.dry_run import dry_run as say
 
-        return say(grids, where, display, rerun=rerun.value)
-    return _run_all(grids, base, where, display, rerun)
+        return say(chosen, where, display, rerun=rerun.value)
+    return _run_all(grids_of(chosen, where), base, where, display, rerun)
 
 
 def _run_all(
@@ -177,10 +176,10 @@ def _run_all(
     from benchmark.records import digest
     from benchmark.runner import prepare_suite, run_suite
 
-    prepared = []
+    prepared: list[PreparedData] = []
     for suite in grids:  # all of them before the first run: a data set that is not there is said at once
         try:
-            prepared.append(prepare_suite(suite, where, display))
+            prepared.append(prepare_suite(suite, where, display, before=prepared))
         except BenchmarkError as error:
             others = sorted({grid.dataset for grid in grids} - {suite.dataset})
             hint = f" Without it: --dataset {', or --dataset '.join(others)}." if others else ""
@@ -211,7 +210,8 @@ def changed(grids: Sequence[Suite], **flags: Any) -> tuple[Suite, ...]:
             grids = fitting
     found: list[Suite] = []
     for suite in (_changed(suite, changes) for suite in grids):
-        if suite not in found:
+        # Grids that the flags made equal are one, whatever set them apart before.
+        if not any(suite == other.model_copy(update={"part": suite.part}) for other in found):
             found.append(suite)
     return tuple(found)
 
@@ -222,7 +222,7 @@ def _changed(suite: Suite, changes: dict[str, Any]) -> Suite:
         changes = {"splits": "default", "protocol": None, **changes}
     if "methods" in changes:
         changes = {**changes, "variants": ()}
-    if "direction" in changes and "queries" not in changes:
+    if changes.get("direction", suite.direction) != suite.direction and "queries" not in changes:
         changes = {**changes, "queries": None}
     changed = suite.model_copy(update=changes)
     _ = changed.terms  # which refuses what it does not know

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -115,15 +115,13 @@ def _show_query(
 ) -> None:
     from benchmark.commands.table import index_of
     from benchmark.reporting.query_result import find_query, query_result
-    from datasets.settings import DIRECTIONS, Direction
 
     index, no_picture = None, ""
     try:
         index = index_of(run, data_root, cache_dir)
     except BenchmarkError as error:
         no_picture = str(error)
-    modality = DIRECTIONS[cast("Direction", run.record.protocol.direction)][0]
-    query = find_query(run.per_query(), text, index, modality)
+    query = find_query(run.per_query(), text, index, run.record.protocol.modalities[0])
     result = query_result(run, query, metric_ids, index)
     if as_json:
         run_of = {name: getattr(run.record, name) for name in ("run_id", "method", "variant", "seed")}
@@ -156,7 +154,7 @@ def _print_query(record: Record, result: QueryResult) -> None:
     typer.echo(_headline(record))
     typer.echo(
         f"query {result.query}: {result.name}, {own_class}; "
-        f"{result.n_right} of {result.n_gallery} photos are of its class"
+        f"{result.n_right} of {result.n_gallery} {_gallery(record)} are of its {_kind(record)}"
     )
     values = (f"{name} {'-' if value is None else f'{value:.3f}'}" for name, value in result.metrics.items())
     typer.echo("  ".join(values))
@@ -166,6 +164,16 @@ def _print_query(record: Record, result: QueryResult) -> None:
         verdict = "right" if photo.is_right else "wrong"
         name = called(photo.class_name, photo.label)
         typer.echo(f"{photo.rank:>3}  {verdict}  {name:<{width}}  {photo.name}")
+
+
+def _gallery(record: Record) -> str:
+    from datasets.settings import PLURALS
+
+    return PLURALS[record.protocol.modalities[1]]
+
+
+def _kind(record: Record) -> str:
+    return "class" if record.protocol.relevance == "category" else "instance"
 
 
 def _headline(record: Record) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from datasets.base import DatasetIndex, Items, Roles
 from datasets.class_vectors import CLASS_VECTORS
-from datasets.settings import ZERO_SHOT, TestTerms
+from datasets.settings import ZERO_SHOT, Terms
 from datasets.splits import ZeroShotSplit
 from datasets.task import Phase, ZeroShotTask
 from methods.base import MethodCard
@@ -68,7 +68,7 @@ class TinyWorld:
         *,
         phase: Phase = "run",
         pairs: str = "class",
-        terms: TestTerms = ZERO_SHOT,
+        terms: Terms = ZERO_SHOT,
     ) -> ZeroShotTask:
         """Return the task of a method with this card."""
         is_pictures = card.input == "images"

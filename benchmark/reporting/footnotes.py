@@ -12,7 +12,8 @@ from benchmark.codes.itq import N_ITERATIONS
 from benchmark.records import Protocol
 from benchmark.registry import DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
-from datasets.settings import QUERIES, SETTINGS
+from benchmark.reporting.published import beside
+from datasets.settings import PLURALS, QUERIES, SETTINGS
 from metrics.definitions import parse
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Note:
 
 def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, ...]:
     """All footnotes of a table that shows these metrics, what was measured first, exceptions last."""
-    gallery = f"{comparison.protocol.direction.partition('2')[2] or 'gallery'}s"
+    gallery = PLURALS[comparison.protocol.modalities[1]]
     written = (
         ("Data", _data(comparison)),
         ("Setting", _setting(comparison.protocol)),
@@ -60,6 +61,7 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ),
         ("Intervals", _intervals(comparison)),
         ("Differences", _differences(comparison)),
+        ("Published", "; ".join(_published(comparison))),
         ("Missing", "; ".join(_missing(comparison))),
         ("Left out", "; ".join(_left_out(comparison))),
         ("Unequal", "; ".join(_unequal(comparison))),
@@ -173,6 +175,15 @@ def _differences(comparison: Comparison) -> str:
     if any(row.name == comparison.reference for row in comparison.rows):
         return f"{comparison.main_metric} minus that of '{comparison.reference}', query by query."
     return f"none, because no run of '{comparison.reference}' is among these."
+
+
+def _published(comparison: Comparison) -> Iterator[str]:
+    """What keeps each paper's numbers from being compared with those measured here."""
+    flags: dict[str, dict[str, None]] = defaultdict(dict)
+    for one in beside(comparison):
+        flags[one.number.paper] |= dict.fromkeys(one.number.flags.split("; "))
+    for paper, of_paper in flags.items():
+        yield f"numbers of {paper} are not ours and cannot be compared with them: {', '.join(of_paper)}"
 
 
 def _missing(comparison: Comparison) -> Iterator[str]:

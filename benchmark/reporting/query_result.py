@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from benchmark.errors import BenchmarkError
-from benchmark.records import PerQuery, StoredRun
+from benchmark.records import PerQuery, Rankings, StoredRun
 from benchmark.rescore import rescore
 from datasets.base import DatasetIndex, Items
-from datasets.settings import DIRECTIONS, Direction, Modality
+from datasets.settings import Modality
 
 _N_NAMED = 8
 
@@ -37,7 +36,8 @@ class QueryResult:
     """A query sketch with its values and every photo of the stored ranking, best first.
 
     query: position in the run's query order. metrics: id -> value, None where the query has none.
-    n_right: photos of its class in the whole gallery of n_gallery.
+    n_right: items of its class, or instance, in the whole gallery of n_gallery; within one modality not
+    counting the query itself.
     """
 
     query: int
@@ -91,7 +91,7 @@ def query_result(
     measured = rescore(run, per_query.metric_ids.tolist() if metric_ids is None else metric_ids)
     values = {metric_id: float(own.values[query]) for metric_id, own in measured.items()}
     own_label = int(per_query.labels[query])
-    query_modality, gallery_modality = DIRECTIONS[cast("Direction", run.record.protocol.direction)]
+    query_modality, gallery_modality = run.record.protocol.modalities
     class_of_query = _classes(index.class_names, index.items(query_modality)) if index else {}
     class_of_photo = _classes(index.class_names, index.items(gallery_modality)) if index else {}
     photos = []
@@ -109,10 +109,19 @@ def query_result(
         label=own_label,
         class_name=class_of_query.get(name),
         metrics={metric_id: value if np.isfinite(value) else None for metric_id, value in values.items()},
-        n_right=int(np.count_nonzero(rankings.labels == own_label)),
+        n_right=_n_relevant(run, query, own_label, rankings),
         n_gallery=len(rankings.labels),
         photos=tuple(photos),
     )
+
+
+def _n_relevant(run: StoredRun, query: int, label: int, rankings: Rankings) -> int:
+    protocol = run.record.protocol
+    found = sum(
+        rankings.is_relevant(query, position, label, protocol.relevance)
+        for position in range(len(rankings.labels))
+    )
+    return found - (protocol.queries == "loo")
 
 
 def _classes(class_names: Sequence[str], items: Items) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ from benchmark.reporting.joining import newest
 from benchmark.reporting.plots import PALETTE
 from datasets.base import DatasetIndex, Items
 from datasets.pictures import load_picture
-from datasets.settings import DIRECTIONS, Direction
+from datasets.settings import PLURALS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def retrieval(
         labels = drawing.per_query.labels
         shown = _spread(drawing.ap, labels, n_queries, seed)
         choice = f"{len(shown)} of {len(np.unique(labels))} classes from best to worst AP, "
-        choice += f"one random sketch of each (seed {seed})"
+        choice += f"one random {drawing.query_noun} of each (seed {seed})"
     else:
         shown = [_checked(query, len(drawing.ap), run) for query in queries]
         choice = "chosen queries " + ", ".join(map(str, shown))
@@ -68,12 +68,12 @@ def retrieval(
     figure = _figure(width=top + 1.5, height=1.24 * len(shown) + 0.75)
     grid = figure.subplots(len(shown), top + 1, squeeze=False, width_ratios=[1.15, *[1.0] * top])
     for axes, query in zip(grid, shown, strict=True):
-        drawing.sketch(axes[0], query)
+        drawing.query(axes[0], query)
         for rank, axis in enumerate(axes[1:]):
-            drawing.photo(axis, query, rank)
+            drawing.found(axis, query, rank)
     for rank, axis in enumerate(grid[0]):
-        axis.set_title(str(rank) if rank else "sketch", fontsize=9)
-    drawing.entitle(figure, f"First {top} photos; {choice}")
+        axis.set_title(str(rank) if rank else drawing.query_noun, fontsize=9)
+    drawing.entitle(figure, f"First {top} {drawing.gallery_noun}; {choice}")
     return figure
 
 
@@ -88,13 +88,15 @@ def one_query(run: StoredRun, index: DatasetIndex, query: int, *, top: int = 20)
     n_lines, n_columns = -(-top // _PER_LINE), min(top, _PER_LINE)
     figure = _figure(width=1.1 * n_columns + 1.3 * n_lines, height=1.4 * n_lines + 0.5)
     grid = figure.add_gridspec(n_lines, n_columns + 1, width_ratios=[1.2 * n_lines, *[1.0] * n_columns])
-    drawing.sketch(figure.add_subplot(grid[:, 0]), query, pixels=n_lines * _PIXELS)
+    drawing.query(figure.add_subplot(grid[:, 0]), query, pixels=n_lines * _PIXELS)
     for rank in range(top):
         line, column = divmod(rank, _PER_LINE)
         axis = figure.add_subplot(grid[line, column + 1])
-        drawing.photo(axis, query, rank)
+        drawing.found(axis, query, rank)
         axis.set_title(str(rank + 1), fontsize=9)
-    drawing.entitle(figure, f"First {top} photos of query {query}, {drawing.per_query.names[query]}")
+    drawing.entitle(
+        figure, f"First {top} {drawing.gallery_noun} of query {query}, {drawing.per_query.names[query]}"
+    )
     return figure
 
 
@@ -105,19 +107,29 @@ class _Drawing:
         self.per_query, self.rankings = run.per_query(), run.rankings()
         self.ap = self.per_query.values[self.per_query.metric_ids.tolist().index(_AP)]
         self._run, self._class_names = run, index.class_names
-        self._modalities = DIRECTIONS[cast("Direction", run.record.protocol.direction)]
+        self._modalities = run.record.protocol.modalities
         self._queries, self._gallery = (index.items(modality) for modality in self._modalities)
         self._query_rows, self._gallery_rows = _rows_by_name(self._queries), _rows_by_name(self._gallery)
 
-    def sketch(self, axis: Axes, query: int, *, pixels: int = _PIXELS) -> None:
+    @property
+    def query_noun(self) -> str:
+        """What a query is."""
+        return self._modalities[0]
+
+    @property
+    def gallery_noun(self) -> str:
+        """What is found, in the plural."""
+        return PLURALS[self._modalities[1]]
+
+    def query(self, axis: Axes, query: int, *, pixels: int = _PIXELS) -> None:
         """Draw a query with its class and its average precision."""
         row = _row(self._query_rows, str(self.per_query.names[query]), self._modalities[0], self._run)
         _picture(axis, self._queries, row, pixels)
         name = _short(self._class_names[self._queries.labels[row]])
         axis.set_xlabel(f"{name}\nAP {self.ap[query]:.2f}", fontsize=8, fontweight="bold")
 
-    def photo(self, axis: Axes, query: int, rank: int) -> None:
-        """Draw the photo at a rank, counted from 0, with its class in the frame of a right or a wrong one."""
+    def found(self, axis: Axes, query: int, rank: int) -> None:
+        """Draw the item at a rank, counted from 0, with its class in the frame of a right or a wrong one."""
         position = self.rankings.top[query, rank]
         if position < 0:  # exclusions leave this query fewer photos
             axis.set_axis_off()
@@ -132,11 +144,12 @@ class _Drawing:
         """Say above a figure what is shown and how to read it."""
         record = self._run.record
         method = record.card.get("title", record.method)
+        kind = "class" if record.protocol.relevance == "category" else "instance"
         variant = f" ({record.variant})" if record.variant else ""
         title = (
             f"{method}{variant}, seed {record.seed}: {record.protocol.dataset}, "
             f"{record.protocol.split}. {shown}. "
-            "✓\N{NO-BREAK SPACE}solid: same class, ✗\N{NO-BREAK SPACE}dashed: another."
+            f"✓\N{NO-BREAK SPACE}solid: same {kind}, ✗\N{NO-BREAK SPACE}dashed: another."
         )
         lines = textwrap.wrap(title, int(12.5 * figure.get_figwidth()))
         figure.suptitle("\n".join(lines), fontsize=10, x=0.01, ha="left")

@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmark.reporting.comparison import Cell, Comparison, Row
 from benchmark.reporting.footnotes import footnotes
+from benchmark.reporting.published import beside
 
 MEAN = "mean"
 
@@ -38,6 +39,10 @@ def json_text(comparison: Comparison) -> str:
         **{field.name: getattr(comparison, field.name) for field in dataclasses.fields(comparison)},
         "protocol": comparison.protocol.model_dump(),
         "folds": folds,
+        "published": [
+            {**dataclasses.asdict(one.number), "row": one.row.name, "measured": one.measured}
+            for one in beside(comparison)
+        ],
         "rows": [_row(row) for row in comparison.rows],
         "footnotes": [dataclasses.asdict(note) for note in footnotes(comparison, comparison.metric_ids)],
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from benchmark.reporting.comparison import Cell, Comparison, Interval, Row
+from benchmark.reporting.published import Beside
 
 DASH = "–"
 HEADLINE = ("map@all", "p@10", "hit@1", "mrr", "acc@1")
@@ -114,6 +115,36 @@ def generalised_table(comparison: Comparison, metric_ids: Sequence[str]) -> Tabl
             )
             columns.append(Column(header, entries, importance=position))
     return Table("Generalised: queries of unseen and of seen classes", tuple(columns))
+
+
+def published_table(found: Sequence[Beside]) -> Table:
+    """Published numbers beside ours; what differs stands in the footnote of their source."""
+
+    def column(header: str, texts: Sequence[str], importance: int = 0, **kind: bool) -> Column:
+        return Column(header, tuple(Text(text) for text in texts), importance, **kind)
+
+    def difference(one: Beside) -> str:
+        return DASH if one.measured is None else f"{one.measured - one.number.value:+.{DIGITS}f}"
+
+    return Table(
+        "Published numbers, not measured here",
+        (
+            column("method", [one.row.name for one in found], is_words=True),
+            column("metric", [one.number.metric for one in found], is_words=True),
+            column("published", [f"{one.number.value:.{DIGITS}f}" for one in found]),
+            column("here", [DASH if one.measured is None else f"{one.measured:.{DIGITS}f}" for one in found]),
+            column("here - published", [difference(one) for one in found]),
+            column("their split", [one.number.split for one in found], 2, is_words=True, can_wrap=True),
+            column("their gallery", [one.number.gallery for one in found], 2, is_words=True),
+            column(
+                "source",
+                [f"{one.number.paper}, {one.number.source}" for one in found],
+                1,
+                is_words=True,
+                can_wrap=True,
+            ),
+        ),
+    )
 
 
 def _title_of(comparison: Comparison) -> str:

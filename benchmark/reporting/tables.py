@@ -15,6 +15,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.reporting.comparison import Comparison
 from benchmark.reporting.footnotes import Note, footnotes
 from benchmark.reporting.latex import latex
+from benchmark.reporting.published import beside
 from benchmark.reporting.table_data import csv_text, json_text
 from benchmark.reporting.table_layout import (
     SECONDARY,
@@ -25,6 +26,7 @@ from benchmark.reporting.table_layout import (
     fold_table,
     generalised_table,
     headline_metrics,
+    published_table,
     score_table,
     without_intervals,
 )
@@ -62,6 +64,8 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool) -> str:
         tables.insert(1, generalised_table(comparison, metrics))
     if per_fold and len(comparison.folds) > 1:
         tables.append(fold_table(comparison, comparison.main_metric))
+    if found := beside(comparison):
+        tables.append(published_table(found))
     tables.append(facts_table(comparison))
     return writers[fmt](tables, footnotes(comparison, comparison.metric_ids))
 
@@ -77,6 +81,8 @@ def rich_table(comparison: Comparison, *, width: int, per_fold: bool = True) -> 
     if per_fold and len(comparison.folds) > 1:
         folds, lacking = _fit(fold_table(comparison, comparison.main_metric), width, 1)
         parts += [_rich(folds), *_lacking(lacking), ""]
+    if found := beside(comparison):
+        parts += [_rich(_fit(published_table(found), width, 0)[0]), ""]
     parts += [_rich(_fit(facts_table(comparison), width, 0)[0]), ""]
     shown = [column.header for column in scores.columns]
     notes = RichTable.grid(padding=(0, _GAP))

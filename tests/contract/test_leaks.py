@@ -20,8 +20,10 @@ from benchmark.execute import execute
 from benchmark.plan import grid, plan
 from benchmark.prepare import PreparedData, Where
 from benchmark.suite import Suite
+from datasets.arrangement import arrange
 from datasets.class_vectors import class_vectors
 from datasets.features import extract
+from datasets.settings import DIRECTIONS, SETTINGS, Terms
 from datasets.task import PictureSource, ZeroShotTask
 from methods.base import FitProgress, MethodCard, RetrievalMethod
 
@@ -111,6 +113,47 @@ def spy_on(world, *, phase="run", input="features", pairs="class", progress=None
 @pytest.mark.parametrize("phase", PHASES)
 def test_nothing_is_found_in_the_generated_world(tiny_world, phase, input, pairs):
     assert spy_on(tiny_world, phase=phase, input=input, pairs=pairs) == []
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_nothing_is_found_in_any_setting_and_direction(tiny_world, setting, direction):
+    terms = Terms(setting, direction)
+    secrets = with_held_out(tiny_secrets(tiny_world, phase="run"), tiny_world, terms)
+    spy, found = make_spy(secrets)
+    assert fit_spy(spy, tiny_world.task(spy.card, terms=terms)).method.was_fitted
+    assert found == []
+
+
+@pytest.mark.parametrize("setting", ["gzs/heldout", "gzs/open_search"])
+def test_a_held_out_item_that_trains_all_the_same_is_noticed(tiny_world, monkeypatch, setting):
+    terms, features = Terms(setting), tiny_world.photo_features
+    card = make_spy(Secrets())[0].card
+    whole = tiny_world.task(card).arrangement
+    held_out = np.setdiff1d(tiny_world.task(card, terms=terms).arrangement.gallery, whole.gallery)
+    leaked = at_length_1(features[held_out] - features[whole.train_photos].mean(axis=0))
+    spy, found = make_spy(Secrets(rows=(leaked,)))
+
+    def arranged(*arguments, **options):
+        return replace(arrange(*arguments, **options), train_photos=whole.train_photos)
+
+    monkeypatch.setattr("datasets.task.arrange", arranged)
+    fit_spy(spy, tiny_world.task(spy.card, terms=terms))
+    assert {leak.kind for leak in found} == {"row"}
+
+
+def with_held_out(secrets, world, terms):
+    """Add the features of seen test items that the setting keeps from training, raw and centred."""
+    if SETTINGS[terms.setting].tests_training_items:
+        return secrets
+    task = world.task(make_spy(secrets)[0].card, terms=terms)
+    answers, rows = task.answers(), []
+    features = {"sketch": world.sketch_features, "photo": world.photo_features}
+    trained = {"sketch": task.arrangement.train_sketches, "photo": task.arrangement.train_photos}
+    for modality, tested in zip(answers.modalities, (answers.queries, answers.gallery), strict=True):
+        held_out = features[modality][tested]
+        rows += [held_out, at_length_1(held_out - features[modality][trained[modality]].mean(axis=0))]
+    return replace(secrets, rows=(*secrets.rows, *rows))
 
 
 def test_the_secrets_of_the_generated_world_are_found_where_they_are(tiny_world):

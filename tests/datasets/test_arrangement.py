@@ -8,9 +8,9 @@ import pytest
 
 from benchmark.errors import BenchmarkError
 from datasets.arrangement import arrange
-from datasets.settings import DIRECTIONS, SETTINGS, TestTerms
+from datasets.settings import DIRECTIONS, SETTINGS, Terms
 
-ALL_TERMS = [TestTerms(setting, direction) for setting, direction in product(SETTINGS, DIRECTIONS)]
+ALL_TERMS = [Terms(setting, direction) for setting, direction in product(SETTINGS, DIRECTIONS)]
 GENERALISED = [setting for setting in SETTINGS if setting != "zs"]
 N_UNSEEN, N_SEEN = 4, 13  # classes of the generated world: 6 sketches and 8 photos each
 N = {"sketch": 6, "photo": 8}
@@ -75,13 +75,13 @@ def test_training_items_are_in_the_gallery_only_where_the_setting_says_so(arrang
 
 
 def test_a_zero_shot_gallery_holds_unseen_items_alone(tiny_world, arranged):
-    found = arranged(TestTerms())
+    found = arranged(Terms())
     assert is_unseen(tiny_world, "photo", found.gallery).all()
     assert len(found.train_photos) == N_SEEN * N["photo"]
 
 
 def test_heldout_keeps_a_fifth_of_every_seen_class_from_training(tiny_world, arranged):
-    found = arranged(TestTerms("gzs/heldout"))
+    found = arranged(Terms("gzs/heldout"))
     # round(0.2 x 6) = 1 sketch and round(0.2 x 8) = 2 photos of each class
     labels = tiny_world.index.sketches.labels[found.queries[found.query_is_seen]]
     assert np.bincount(labels).max() == 1
@@ -91,7 +91,7 @@ def test_heldout_keeps_a_fifth_of_every_seen_class_from_training(tiny_world, arr
 
 
 def test_open_search_keeps_a_fifth_of_all_seen_items_from_training(arranged):
-    found = arranged(TestTerms("gzs/open_search"))
+    found = arranged(Terms("gzs/open_search"))
     n_sketches, n_photos = round(0.2 * N_SEEN * 6), round(0.2 * N_SEEN * 8)
     assert len(found.train_sketches) == N_SEEN * 6 - n_sketches
     assert found.query_is_seen.sum() == n_sketches
@@ -99,19 +99,19 @@ def test_open_search_keeps_a_fifth_of_all_seen_items_from_training(arranged):
 
 
 def test_open_search_does_not_take_equally_many_of_every_class(tiny_world, arranged):
-    found = arranged(TestTerms("gzs/open_search"))
+    found = arranged(Terms("gzs/open_search"))
     labels = tiny_world.index.sketches.labels[found.queries[found.query_is_seen]]
     assert len(set(np.bincount(labels, minlength=17).tolist())) > 2
 
 
 def test_all_seen_adds_every_seen_photo_and_no_seen_query(arranged):
-    found = arranged(TestTerms("gzs/all_seen"))
+    found = arranged(Terms("gzs/all_seen"))
     assert len(found.gallery) == (N_UNSEEN + N_SEEN) * 8
     assert not found.query_is_seen.any()
 
 
 def test_sem_pcyc_adds_a_fifth_as_many_as_there_are_unseen_items(arranged):
-    found = arranged(TestTerms("gzs/sem_pcyc"))
+    found = arranged(Terms("gzs/sem_pcyc"))
     assert found.query_is_seen.sum() == round(0.2 * N_UNSEEN * 6)
     assert len(found.gallery) - N_UNSEEN * 8 == round(0.2 * N_UNSEEN * 8)
     assert len(found.train_photos) == N_SEEN * 8
@@ -119,7 +119,7 @@ def test_sem_pcyc_adds_a_fifth_as_many_as_there_are_unseen_items(arranged):
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_sake10_takes_at_most_half_of_a_class_as_queries(arranged, direction):
-    terms = TestTerms(direction=direction, queries="sake10")
+    terms = Terms(direction=direction, queries="sake10")
     found = arranged(terms)
     # Classes of 6 and 8 hold fewer than 20: half of them query.
     assert len(found.queries) == N_UNSEEN * N[terms.modalities[0]] // 2
@@ -129,7 +129,7 @@ def test_sake10_takes_at_most_half_of_a_class_as_queries(arranged, direction):
 
 
 def test_leave_one_out_has_every_item_on_both_sides(arranged):
-    found = arranged(TestTerms(direction="photo2photo"))
+    found = arranged(Terms(direction="photo2photo"))
     assert found.queries.tolist() == found.gallery.tolist()
 
 
@@ -146,7 +146,7 @@ def test_draws_do_not_depend_on_the_order_of_the_files(tiny_world, arranged, set
     )
 
     def drawn(index):
-        return {index.photos.names[row] for row in arranged(TestTerms(setting), index).gallery}
+        return {index.photos.names[row] for row in arranged(Terms(setting), index).gallery}
 
     assert drawn(tiny_world.index) == drawn(replace(tiny_world.index, photos=shuffled))
 
@@ -158,7 +158,7 @@ def test_no_copy_of_a_held_out_picture_trains(tiny_world, arranged, setting):
         f"copy of {label}" if row % 8 < 2 else "" for row, label in enumerate(tiny_world.index.photos.labels)
     )
     index = replace(tiny_world.index, photos=replace(tiny_world.index.photos, groups=groups))
-    found = arranged(TestTerms(setting), index)
+    found = arranged(Terms(setting), index)
     trained = {groups[row] for row in found.train_photos} - {""}
     tested = {groups[row] for row in found.gallery} - {""}
     assert any(np.diff(np.intersect1d(found.gallery, np.flatnonzero(np.array(groups) != ""))) == 1)
@@ -169,11 +169,11 @@ def test_a_class_that_may_not_be_tested_is_named(tiny_world, arranged):
     boat = tiny_world.index.class_names.index("boat")
     may_test = tiny_world.index.photos.labels != boat
     with pytest.raises(BenchmarkError, match=r"no usable picture is left for the test in boat"):
-        arranged(TestTerms(), roles=replace(tiny_world.roles, test_photos=may_test))
+        arranged(Terms(), roles=replace(tiny_world.roles, test_photos=may_test))
 
 
 def test_a_class_that_may_not_train_is_named(tiny_world, arranged):
     bird = tiny_world.index.class_names.index("bird")
     may_train = tiny_world.index.sketches.labels != bird
     with pytest.raises(BenchmarkError, match=r"no usable picture is left for training in bird"):
-        arranged(TestTerms(), roles=replace(tiny_world.roles, train_sketches=may_train))
+        arranged(Terms(), roles=replace(tiny_world.roles, train_sketches=may_train))

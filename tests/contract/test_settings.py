@@ -1,0 +1,73 @@
+"""Every registered method runs under every setting, direction, choice of queries and relevance."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from benchmark.configs import resolve_config
+from benchmark.contract.tiny_world import WIDTH
+from benchmark.embed import fit_and_embed
+from benchmark.errors import NotRunnable
+from benchmark.grade import grade
+from benchmark.registry import METHODS
+from datasets.settings import DIRECTIONS, SETTINGS, Terms
+from methods.base import FitProgress
+
+# In the generated world, no two sketches are of one instance.
+WITH_INSTANCES = [direction for direction in DIRECTIONS if direction != "sketch2sketch"]
+WITHIN = [Terms(direction=f"{side}2{side}", queries="sake10") for side in ("sketch", "photo")]
+TERMS = (
+    *(Terms(setting, direction) for setting, direction in product(SETTINGS, DIRECTIONS)),
+    *WITHIN,
+    Terms(queries="sake10"),
+    *(Terms(direction=direction, relevance="instance") for direction in WITH_INSTANCES),
+)
+
+
+@pytest.fixture(scope="module")
+def fitted(tiny_world):
+    """Fit a method once for all terms that train on the same items."""
+    known = {}
+
+    def embed(method_id, terms):
+        method = METHODS.get(method_id)
+        config = resolve_config(method, "smoke", tiny_world.split, width=WIDTH).config
+        task = tiny_world.task(method.card, terms=terms)
+        key = (method_id, task.arrangement.train_sketches.tobytes(), task.arrangement.train_photos.tobytes())
+        embedded = None
+        if key in known:
+            own, known_fit = known[key], method.fit
+            try:
+                method.fit = lambda self, seen, *, seed, progress: (self.__dict__.update(vars(own)), self)[1]
+                embedded = fit_and_embed(method, config, task, seed=0, device="cpu", progress=FitProgress())
+            finally:
+                method.fit = known_fit
+        if embedded is None:
+            embedded = fit_and_embed(method, config, task, seed=0, device="cpu", progress=FitProgress())
+            known[key] = embedded.method
+        return embedded
+
+    return embed
+
+
+@pytest.mark.parametrize("method_id", METHODS.ids())
+@pytest.mark.parametrize(
+    "terms", TERMS, ids=lambda t: f"{t.setting}-{t.direction}-{t.queries_name}-{t.relevance}"
+)
+def test_every_method_is_measured_above_nothing(method_id, terms, fitted, tiny_world):
+    try:
+        embedded = fitted(method_id, terms)
+    except NotRunnable as reason:
+        pytest.skip(str(reason))
+    graded = grade(embedded, tiny_world.index, terms, interval_seed=0, device="cpu")
+    score = graded.fields["scores"]["map@all"]
+    assert 0 < score.value <= 1
+    assert score.n_queries_used > 0
+    n_seen = int(embedded.answers.query_is_seen.sum())
+    assert graded.fields["counts"].n_seen_queries == n_seen
+    assert bool(n_seen) == (terms.setting not in ("zs", "gzs/all_seen"))
+    assert len(graded.per_query.labels) == graded.fields["counts"].n_queries
+    assert graded.rankings.top.shape[0] == graded.fields["counts"].n_queries
+    classes = {tiny_world.index.class_names[label] for label in np.unique(graded.per_query.labels)}
+    assert classes == set(tiny_world.split.unseen)
