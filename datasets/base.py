@@ -108,11 +108,16 @@ class DatasetCard:
 class SketchPhotoDataset(ABC):
     """A data set as it lies on this machine.
 
+    splits_folder: of `datasets/splits`, where it is not named like the data set. class_table: of
+    `datasets.classes`, where published facts of its classes are kept.
+
     root: the folder a user named with `--data-root`, None where the data set needs none. cache_dir: where it
     may keep what it makes. skip_corrupt: leave unreadable pictures out instead of refusing.
     """
 
     card: ClassVar[DatasetCard]
+    splits_folder: ClassVar[str | None] = None
+    class_table: ClassVar[str | None] = None
 
     def __init__(self, *, root: Path | None, cache_dir: Path, skip_corrupt: bool = False) -> None:
         if self.card.needs_root and root is None:

@@ -65,6 +65,12 @@ QUERIES: dict[Queries, str] = {
 }
 
 
+RELEVANCES: dict[Relevance, str] = {
+    "category": "an item of the query's class is a positive",
+    "instance": "only an item of the query's own object is, such as the photo that a sketch was drawn from",
+}
+
+
 @dataclass(frozen=True)
 class Terms:
     """How a test is set up. queries: None stands for all, in one modality for loo.
@@ -82,7 +88,7 @@ class Terms:
             ("setting", self.setting, tuple(SETTINGS)),
             ("direction", self.direction, tuple(DIRECTIONS)),
             ("queries", self.queries, (*QUERIES, None)),
-            ("relevance", self.relevance, ("category", "instance")),
+            ("relevance", self.relevance, tuple(RELEVANCES)),
         ):
             if value not in known:
                 names = ", ".join(name for name in known if name)

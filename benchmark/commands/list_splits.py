@@ -48,7 +48,7 @@ def splits_entry(dataset: str, data_root: Path | None = None) -> Entry:
     splits = _committed(dataset)
     if dataset == "folder" and data_root is not None:
         splits += _in_folder(data_root)
-    table = getattr(kind, "class_table", None)
+    table = kind.class_table
     contact = None
     if table is not None:
         contact = []
@@ -165,7 +165,7 @@ def _committed(dataset: str) -> list[ZeroShotSplit]:
     from datasets.splits import committed_split, committed_split_ids
 
     kind = DATASETS.get(dataset)
-    folder = getattr(kind, "splits_folder", kind.card.id)
+    folder = kind.splits_folder or kind.card.id
     return [committed_split(dataset, split_id, folder=folder) for split_id in committed_split_ids(folder)]
 
 

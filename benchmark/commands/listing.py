@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,8 @@ class Kind(StrEnum):
     METRICS = "metrics"
     SUITES = "suites"
     BACKBONES = "backbones"
+    SETTINGS = "settings"
+    PREPROCESSING = "preprocessing"
 
 
 def list_things(
@@ -41,10 +44,11 @@ def list_things(
     plugin: Plugins = None,
     data_root: DataRoot = None,
 ) -> None:
-    """List methods, data sets, splits, metrics, suites or backbones.
+    """List methods, data sets, splits, metrics, suites, backbones, settings or preprocessing.
 
     `list datasets` prints licences and attributions, `list metrics` formulas and sources, `list splits
-    --dataset ID` which unseen classes the splits share and how far ImageNet knows them.
+    --dataset ID` which unseen classes the splits share and how far ImageNet knows them, `list settings` what
+    can be tested and how, `list preprocessing` the presets and who published with them.
     """
     from benchmark.registry import load_plugin
 
@@ -115,10 +119,14 @@ def metric_entries(_: Path | None = None) -> list[Entry]:
 
 
 def suite_entries(_: Path | None = None) -> list[Entry]:
-    """Return every suite of the repository."""
+    """Return every suite of the repository with its grids."""
     from benchmark.suite import load_suite, suite_names
 
-    return [grid.model_dump(mode="json") for name in suite_names() for grid in load_suite(name)]
+    suites = {name: load_suite(name) for name in suite_names()}
+    return [
+        {"name": name, "title": grids[0].title, "grids": [grid.model_dump(mode="json") for grid in grids]}
+        for name, grids in suites.items()
+    ]
 
 
 def backbone_entries(_: Path | None = None) -> list[Entry]:
@@ -128,6 +136,48 @@ def backbone_entries(_: Path | None = None) -> list[Entry]:
     return [dataclasses.asdict(BACKBONES.get(backbone_id).card) for backbone_id in BACKBONES.ids()]
 
 
+def setting_entries(_: Path | None = None) -> list[Entry]:
+    """Return every setting, direction, choice of queries and relevance, with what it means."""
+    from datasets.settings import DIRECTIONS, PLURALS, QUERIES, RELEVANCES, SETTINGS
+
+    directions = {
+        name: f"{PLURALS[queries]} query {PLURALS[gallery]}"
+        for name, (queries, gallery) in DIRECTIONS.items()
+    }
+    meanings: dict[str, Mapping[Any, str]] = {
+        "setting": {name: facts.meaning for name, facts in SETTINGS.items()},
+        "direction": directions,
+        "queries": QUERIES,
+        "relevance": RELEVANCES,
+    }
+    return [
+        {"flag": f"--{flag}", "id": name, "meaning": meaning}
+        for flag, of_flag in meanings.items()
+        for name, meaning in of_flag.items()
+    ]
+
+
+def preprocessing_entries(_: Path | None = None) -> list[Entry]:
+    """Return every preset, what it does to either modality, and who published with it."""
+    from datasets.preprocessing import PRESETS
+
+    return [
+        {
+            **dataclasses.asdict(preset),
+            "sketches": preset.of_pictures("sketch"),
+            "photos": preset.of_pictures("photo"),
+        }
+        for preset in PRESETS.values()
+    ]
+
+
+def _of_grids(suite: Entry, field: str) -> str:
+    """The different values that a field has in the grids of a suite."""
+    values = [grid[field] for grid in suite["grids"]]
+    listed = [own if isinstance(own, list) else [own] for own in values]
+    return ", ".join(dict.fromkeys(str(value) for own in listed for value in own))
+
+
 _ENTRIES: dict[Kind, Callable[[Path | None], list[Entry]]] = {
     Kind.METHODS: method_entries,
     Kind.DATASETS: dataset_entries,
@@ -135,6 +185,8 @@ _ENTRIES: dict[Kind, Callable[[Path | None], list[Entry]]] = {
     Kind.METRICS: metric_entries,
     Kind.SUITES: suite_entries,
     Kind.BACKBONES: backbone_entries,
+    Kind.SETTINGS: setting_entries,
+    Kind.PREPROCESSING: preprocessing_entries,
 }
 
 _COLUMNS: dict[Kind, dict[str, Callable[[Entry], Any]]] = {
@@ -166,10 +218,13 @@ _COLUMNS: dict[Kind, dict[str, Callable[[Entry], Any]]] = {
     Kind.SUITES: {
         "name": lambda e: e["name"],
         "title": lambda e: e["title"],
-        "data set": lambda e: e["dataset"],
-        "methods": lambda e: e["methods"] if isinstance(e["methods"], str) else ", ".join(e["methods"]),
-        "splits": lambda e: e["splits"] if isinstance(e["splits"], str) else ", ".join(e["splits"]),
-        "seeds": lambda e: ", ".join(map(str, e["seeds"])),
+        "grids": lambda e: len(e["grids"]),
+        "data sets": lambda e: _of_grids(e, "dataset"),
+        "methods": lambda e: _of_grids(e, "methods"),
+        "splits": lambda e: _of_grids(e, "splits"),
+        "settings": lambda e: _of_grids(e, "setting"),
+        "directions": lambda e: _of_grids(e, "direction"),
+        "seeds": lambda e: _of_grids(e, "seeds"),
     },
     Kind.BACKBONES: {
         "id": lambda e: e["id"],
@@ -178,6 +233,10 @@ _COLUMNS: dict[Kind, dict[str, Callable[[Entry], Any]]] = {
         "supervised on": lambda e: e["supervised_on"],
         "licence": lambda e: e["licence"],
         "packages": lambda e: " ".join(e["packages"]),
+    },
+    Kind.SETTINGS: {name: itemgetter(name) for name in ("flag", "id", "meaning")},
+    Kind.PREPROCESSING: {
+        name: itemgetter(name) for name in ("id", "sketches", "photos", "normalisation", "published")
     },
 }
 

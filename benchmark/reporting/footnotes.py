@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, cast
 
 from benchmark.codes.itq import N_ITERATIONS
 from benchmark.records import Protocol
-from benchmark.registry import DATASETS
+from benchmark.registry import BACKBONES, DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
 from benchmark.reporting.published import beside
+from datasets.contamination import contamination, total_sentence
 from datasets.settings import PLURALS, QUERIES, SETTINGS
+from datasets.splits import committed_split
 from metrics.definitions import parse
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ("Setting", _setting(comparison.protocol)),
         ("Sizes", "; ".join(_sizes(comparison.folds, gallery))),
         ("Pictures", _pictures(comparison)),
+        ("ImageNet", " ".join(_exposure(comparison))),
         ("Codes", _codes(comparison.protocol.codes)),
         ("Metrics", "; ".join(_definitions(metric_ids)) + ". " + _SYMBOLS),
         ("Ties", _TIE_RULES.get(comparison.protocol.ties, comparison.protocol.ties) + "."),
@@ -126,6 +129,31 @@ def _pictures(comparison: Comparison) -> str:
         f"backbone {comparison.backbone}, features {protocol.feature_norm}, pairs by {protocol.pairs}"
         f"{codes}; {protocol.preprocessing}."
     )
+
+
+def _exposure(comparison: Comparison) -> Iterator[str]:
+    """How far the backbone knows the unseen classes by name, where that was counted."""
+    protocol, backbone = comparison.protocol, comparison.backbone
+    if protocol.dataset not in DATASETS.ids() or backbone not in BACKBONES.ids():
+        return
+    supervised_on = BACKBONES.get(backbone).card.supervised_on
+    if supervised_on != "imagenet1k":
+        yield f"{backbone} was trained on {supervised_on} data: not strictly zero-shot."
+        return
+    kind = DATASETS.get(protocol.dataset)
+    if kind.class_table is None:
+        return
+    for split_id in comparison.splits:
+        split = committed_split(protocol.dataset, split_id, folder=kind.splits_folder)
+        found = contamination(split, kind.class_table)
+        gallery = next(
+            (one for one in found.galleries if one.gallery == protocol.protocol.partition("/")[0]), None
+        )
+        counted = f" {total_sentence(split_id, gallery)}." if gallery else ""
+        yield (
+            f"{backbone} was trained on ILSVRC-1k: {found.n_labels} of {len(found.classes)} unseen classes "
+            f"of {split_id} bear the name of one of its labels.{counted}"
+        )
 
 
 def _codes(term: str) -> str:

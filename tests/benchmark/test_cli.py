@@ -47,7 +47,7 @@ def finished(call: Call, grid: Grid, write_plugin: WritePlugin, tmp_path: Path, 
     return tmp_path / "results"
 
 
-@pytest.mark.parametrize("kind", ["datasets", "splits", "metrics", "suites"])
+@pytest.mark.parametrize("kind", ["datasets", "splits", "metrics", "suites", "settings", "preprocessing"])
 def test_lists_that_need_no_torch_do_not_import_it(kind: str) -> None:
     code = (
         f"import sys; sys.argv = ['x', 'list', {kind!r}]; from benchmark.cli import main; code = main(); "
@@ -66,7 +66,9 @@ def test_list_methods_as_json_has_id_status_reason_and_card(call: Call, capsys: 
     assert entries["zscmr"]["card"]["deviations"]
 
 
-@pytest.mark.parametrize("kind", ["datasets", "splits", "metrics", "suites", "backbones"])
+@pytest.mark.parametrize(
+    "kind", ["datasets", "splits", "metrics", "suites", "backbones", "settings", "preprocessing"]
+)
 def test_every_list_is_json_for_machines(kind: str, call: Call, capsys: Captured) -> None:
     assert call("list", kind, "--json") == 0
     assert json.loads(capsys.readouterr().out)
