@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,31 +20,59 @@ if TYPE_CHECKING:
     from benchmark.records import StoredRun
     from benchmark.suite import Suite as SuiteGrid
 
-Suite = Annotated[str | None, typer.Option("--suite", help="Rows, splits and seeds of a suite.")]
-Dataset = Annotated[str | None, typer.Option("--dataset", help="Data set id, as in the records.")]
-Splits = Annotated[str | None, typer.Option("--splits", help="Split ids, comma-separated.")]
-Methods = Annotated[str | None, typer.Option("--methods", help="Method ids, comma-separated.")]
-Protocol = Annotated[str | None, typer.Option("--protocol", help="Protocol of the data set.")]
 Reference = Annotated[
     str | None,
     typer.Option("--reference", help="Row that differences are taken to. Default: that of the suite."),
 ]
-TERMS = "How it was tested"
-Setting = Annotated[str | None, typer.Option("--setting", help="Such as zs.", rich_help_panel=TERMS)]
-Direction = Annotated[
-    str | None, typer.Option("--direction", help="Such as sketch2photo.", rich_help_panel=TERMS)
-]
-Queries = Annotated[str | None, typer.Option("--queries", help="all, loo or sake10.", rich_help_panel=TERMS)]
-Relevance = Annotated[
-    str | None, typer.Option("--relevance", help="category or instance.", rich_help_panel=TERMS)
-]
-Preprocessing = Annotated[
-    str | None, typer.Option("--preprocessing", help="A preset, such as stretch.", rich_help_panel=TERMS)
-]
-Backbone = Annotated[str | None, typer.Option("--backbone", help="Backbone id.")]
-Codes = Annotated[
-    str | None, typer.Option("--codes", help='real, sign, "itq, 64 bits", or a beginning such as itq.')
-]
+Flags = dict[str, str | None]
+"""Values of the flags below by name, None where they were not given."""
+
+_HELP = {
+    "Which runs": {
+        "suite": "Rows, splits and seeds of a suite.",
+        "dataset": "Data set id, as in the records.",
+        "splits": "Split ids, comma-separated.",
+        "methods": "Method ids, comma-separated.",
+        "protocol": "Protocol of the data set.",
+        "backbone": "Backbone id.",
+        "codes": 'real, sign, "itq, 64 bits", or a beginning such as itq.',
+    },
+    "How they were tested": {
+        "setting": "Such as zs (`list settings`).",
+        "direction": "Such as sketch2photo.",
+        "queries": "all, loo or sake10.",
+        "relevance": "category or instance.",
+        "preprocessing": "A preset, such as stretch.",
+    },
+}
+
+
+def chooses_runs(verb: Callable[..., None]) -> Callable[..., None]:
+    """Decorator that gives a verb the flags which choose runs; they reach it as one mapping, `flags`."""
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[str | None, typer.Option(f"--{name}", help=text, rich_help_panel=panel)],
+        )
+        for panel, texts in _HELP.items()
+        for name, text in texts.items()
+    ]
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in inspect.signature(verb, eval_str=True).parameters.values()
+        if parameter.name != "flags"
+    ]
+
+    @functools.wraps(verb)
+    def with_flags(**given: Any) -> None:
+        verb(flags={parameter.name: given.pop(parameter.name) for parameter in added}, **given)
+
+    # What typer reads: the two lists of parameters as one.
+    with_flags.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
+    with_flags.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
+    return with_flags
 
 
 @dataclass(frozen=True)
@@ -53,11 +84,11 @@ class Chosen:
     reference: str
 
 
-def choose_runs(results_dir: Path, suite: str | None, **flags: str | None) -> tuple[Chosen, ...]:
+def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
     """Return the runs that the flags choose, table by table: each grid of a suite is one, each data set else.
 
-    flags: named like the options above; without any, and without a suite, the default suite is taken.
-    Raises BenchmarkError when a flag names what no run has, and when no run is left.
+    flags: as `chooses_runs` gives them; without any, the default suite is taken. Raises BenchmarkError when a
+    flag names what no run has, and when no run is left.
     """
     from benchmark.records import stored_runs
     from benchmark.reporting.comparison import by_dataset
@@ -69,6 +100,7 @@ def choose_runs(results_dir: Path, suite: str | None, **flags: str | None) -> tu
     def warn(text: str) -> None:
         console.print(text, style="yellow", markup=False, soft_wrap=True)
 
+    suite = flags["suite"]
     runs = tuple(stored_runs(results_dir / "runs", warn=warn))
     stored = {
         "dataset": {run.record.protocol.dataset for run in runs},
@@ -83,7 +115,7 @@ def choose_runs(results_dir: Path, suite: str | None, **flags: str | None) -> tu
     }
     given: dict[str, Any] = {}
     for name, value in flags.items():
-        if value is None:
+        if value is None or name == "suite":
             continue
         given[name] = options.words(value) if name in ("methods", "splits") else value
         if name == "codes":

@@ -9,24 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.commands.chosen_runs import (
-    Backbone,
-    Chosen,
-    Codes,
-    Dataset,
-    Direction,
-    Methods,
-    Preprocessing,
-    Protocol,
-    Queries,
-    Reference,
-    Relevance,
-    Setting,
-    Splits,
-    Suite,
-    choose_runs,
-    find_run,
-)
+from benchmark.commands.chosen_runs import Chosen, Flags, Reference, choose_runs, chooses_runs, find_run
 from benchmark.commands.options import RESULTS_DIR, ResultsDir
 from benchmark.errors import BenchmarkError
 
@@ -48,21 +31,11 @@ class Format(StrEnum):
     JSON = "json"
 
 
+@chooses_runs
 def compare(
+    flags: Flags,
     row: Annotated[str | None, typer.Argument(metavar="A", help="A row of the table, or a run.")] = None,
     other: Annotated[str | None, typer.Argument(metavar="B", help="What it is held against.")] = None,
-    suite: Suite = None,
-    dataset: Dataset = None,
-    splits: Splits = None,
-    methods: Methods = None,
-    protocol: Protocol = None,
-    setting: Setting = None,
-    direction: Direction = None,
-    queries: Queries = None,
-    relevance: Relevance = None,
-    preprocessing: Preprocessing = None,
-    backbone: Backbone = None,
-    codes: Codes = None,
     metric: Annotated[
         str, typer.Option("--metric", help="A measured metric, or one from the stored rankings.")
     ] = "map@all",
@@ -95,27 +68,14 @@ def compare(
             f"Got {row or 'no row'}{f' and {other}' if other else ''}"
             f"{f', --reference {reference}' if reference else ''}."
         )
-    flags = {
-        "dataset": dataset,
-        "splits": splits,
-        "methods": methods,
-        "protocol": protocol,
-        "setting": setting,
-        "direction": direction,
-        "queries": queries,
-        "relevance": relevance,
-        "preprocessing": preprocessing,
-        "backbone": backbone,
-        "codes": codes,
-    }
     if row is not None and other is not None and _are_runs(row, other):
-        if any(flag is not None for flag in (suite, *flags.values())):
+        if any(flag is not None for flag in flags.values()):
             raise BenchmarkError(
-                f"two runs are compared on what they were run on: leave out --suite, --{', --'.join(flags)}."
+                f"two runs are compared on what they were run on: leave out --{', --'.join(flags)}."
             )
         found = _compare_runs(find_run(row, results_dir), find_run(other, results_dir), metric)
     else:
-        chosen = _only(choose_runs(results_dir, suite, **flags))
+        chosen = _only(choose_runs(results_dir, flags))
         found = pairwise(
             _with_metric(chosen.runs, metric),
             row=row,

@@ -9,22 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands import options
-from benchmark.commands.chosen_runs import (
-    Backbone,
-    Codes,
-    Dataset,
-    Direction,
-    Methods,
-    Preprocessing,
-    Protocol,
-    Queries,
-    Reference,
-    Relevance,
-    Setting,
-    Splits,
-    Suite,
-    choose_runs,
-)
+from benchmark.commands.chosen_runs import Flags, Reference, choose_runs, chooses_runs
 from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, ResultsDir
 from benchmark.errors import BenchmarkError
 
@@ -52,19 +37,12 @@ class Picture(StrEnum):
     RETRIEVAL = "retrieval"
 
 
+_NARROWING = ("methods", "splits", "setting", "direction", "queries", "relevance", "preprocessing")
+
+
+@chooses_runs
 def table(
-    suite: Suite = None,
-    dataset: Dataset = None,
-    splits: Splits = None,
-    methods: Methods = None,
-    protocol: Protocol = None,
-    setting: Setting = None,
-    direction: Direction = None,
-    queries: Queries = None,
-    relevance: Relevance = None,
-    preprocessing: Preprocessing = None,
-    backbone: Backbone = None,
-    codes: Codes = None,
+    flags: Flags,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -93,21 +71,7 @@ def table(
     from benchmark.reporting.comparison import compare
     from benchmark.rescore import shown_with_metrics
 
-    chosen = choose_runs(
-        results_dir,
-        suite,
-        dataset=dataset,
-        splits=splits,
-        methods=methods,
-        protocol=protocol,
-        setting=setting,
-        direction=direction,
-        queries=queries,
-        relevance=relevance,
-        preprocessing=preprocessing,
-        backbone=backbone,
-        codes=codes,
-    )
+    chosen = choose_runs(results_dir, flags)
     if len(chosen) > 1 and format in (Format.CSV, Format.JSON):
         raise BenchmarkError(
             f"--format {format} holds one table, and there are {len(chosen)}: "
@@ -124,20 +88,10 @@ def table(
             typer.echo(tables.render(comparison, format.value, per_fold=True))
 
 
+@chooses_runs
 def plot(
+    flags: Flags,
     picture: Annotated[Picture, typer.Argument(help="What to draw.")],
-    suite: Suite = None,
-    dataset: Dataset = None,
-    splits: Splits = None,
-    methods: Methods = None,
-    protocol: Protocol = None,
-    setting: Setting = None,
-    direction: Direction = None,
-    queries: Queries = None,
-    relevance: Relevance = None,
-    preprocessing: Preprocessing = None,
-    backbone: Backbone = None,
-    codes: Codes = None,
     metric: Annotated[str, typer.Option(help="For bars: the metric.")] = "map@all",
     reference: Reference = None,
     data_root: DataRoot = None,
@@ -154,28 +108,14 @@ def plot(
     from benchmark.reporting.plots import bars, pr_curves, save_figure
     from benchmark.reporting.retrieval_plot import best_run, retrieval
 
-    terms = (setting, direction, queries, relevance, preprocessing)
-    chosen = choose_runs(
-        results_dir,
-        suite,
-        dataset=dataset,
-        splits=splits,
-        methods=methods,
-        protocol=protocol,
-        setting=setting,
-        direction=direction,
-        queries=queries,
-        relevance=relevance,
-        preprocessing=preprocessing,
-        backbone=backbone,
-        codes=codes,
-    )
+    narrowing = {name: value for name, value in flags.items() if name in _NARROWING and value is not None}
+    chosen = choose_runs(results_dir, flags)
     for of_table in chosen:
         comparison = compare(of_table.runs, reference=reference or of_table.reference)
         _require_row(comparison, reference)
         parts = [of_table.name, picture.value]
-        if methods or splits or any(terms):  # a part of a suite does not overwrite the suite's own figure
-            parts.append(digest([methods, splits, *terms])[:6])
+        if narrowing:  # a part of a suite does not overwrite the suite's own figure
+            parts.append(digest(narrowing)[:6])
         if picture is Picture.PR:
             figure = pr_curves(comparison)
         elif picture is Picture.BARS:
