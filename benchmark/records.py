@@ -55,6 +55,23 @@ class Protocol(BaseModel):
         return DIRECTIONS[cast("Direction", self.direction)]
 
     @property
+    def preset(self) -> str:
+        """Name of the preprocessing that is spelled out."""
+        return self.preprocessing.partition(":")[0]
+
+    @property
+    def special_terms(self) -> tuple[str, ...]:
+        """What is tested otherwise than all unseen sketches against all unseen photos, for titles."""
+        plain = {
+            "setting": ("zs",),
+            "direction": ("sketch2photo",),
+            "queries": ("all", "loo"),
+            "relevance": ("category",),
+            "preset": ("stretch",),
+        }
+        return tuple(value for name, usual in plain.items() if (value := getattr(self, name)) not in usual)
+
+    @property
     def interval_seed(self) -> int:
         """Seed of the resamples of this split, wherever its intervals are computed."""
         return int(hashlib.sha256(self.split_sha256.encode()).hexdigest()[:8], 16)

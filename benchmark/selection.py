@@ -10,15 +10,10 @@ from typing import Self
 from benchmark.codes.term import Codes
 from benchmark.configs import row_variants
 from benchmark.errors import BenchmarkError
-from benchmark.records import Protocol, Record, StoredRun
+from benchmark.records import Record, StoredRun
 from benchmark.registry import DATASETS
 from benchmark.suite import Suite
 from metrics import ENGINE_VERSION
-
-
-def preset_of(protocol: Protocol) -> str:
-    """Name of the preprocessing that a record spells out."""
-    return protocol.preprocessing.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ class Selection:
             (self.direction and (self.direction,), protocol.direction),
             (self.queries and (self.queries,), protocol.queries),
             (self.relevance and (self.relevance,), protocol.relevance),
-            (self.preprocessing and (self.preprocessing,), preset_of(protocol)),
+            (self.preprocessing and (self.preprocessing,), protocol.preset),
             (self.splits, protocol.split),
             (self.methods, record.method),
             (self.codes and (self.codes,), protocol.codes),

@@ -92,7 +92,7 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
     """
     from benchmark.records import stored_runs
     from benchmark.reporting.comparison import by_dataset
-    from benchmark.selection import Selection, preset_of
+    from benchmark.selection import Selection
     from benchmark.suite import load_suite
 
     console = options.progress_console()
@@ -107,7 +107,7 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
         "methods": {run.record.method for run in runs},
         "splits": {run.record.protocol.split for run in runs},
         "backbone": {run.record.backbone for run in runs},
-        "preprocessing": {preset_of(run.record.protocol) for run in runs},
+        "preprocessing": {run.record.protocol.preset for run in runs},
         **{
             name: {getattr(run.record.protocol, name) for run in runs}
             for name in ("protocol", "setting", "direction", "queries", "relevance", "codes")

@@ -146,9 +146,9 @@ class _Drawing:
         method = record.card.get("title", record.method)
         kind = "class" if record.protocol.relevance == "category" else "instance"
         variant = f" ({record.variant})" if record.variant else ""
+        where = [record.protocol.dataset, record.protocol.split, *record.protocol.special_terms]
         title = (
-            f"{method}{variant}, seed {record.seed}: {record.protocol.dataset}, "
-            f"{record.protocol.split}. {shown}. "
+            f"{method}{variant}, seed {record.seed}: {', '.join(where)}. {shown}. "
             f"✓\N{NO-BREAK SPACE}solid: same {kind}, ✗\N{NO-BREAK SPACE}dashed: another."
         )
         lines = textwrap.wrap(title, int(12.5 * figure.get_figwidth()))

@@ -150,10 +150,8 @@ def published_table(found: Sequence[Beside]) -> Table:
 def _title_of(comparison: Comparison) -> str:
     """Data set, protocol and split, and the terms where they are not the plain ones."""
     protocol, splits = comparison.protocol, comparison.splits
-    plain = {"setting": "zs", "direction": "sketch2photo", "relevance": "category"}
-    terms = [getattr(protocol, name) for name, value in plain.items() if getattr(protocol, name) != value]
     where = f"mean of {len(splits)} splits" if len(splits) > 1 else splits[0]
-    return f"{', '.join([protocol.dataset, protocol.protocol, *terms])}: {where}"
+    return f"{', '.join([protocol.dataset, protocol.protocol, *protocol.special_terms])}: {where}"
 
 
 def fold_table(comparison: Comparison, metric: str) -> Table:

@@ -17,7 +17,7 @@ PROTOCOL = {
     "direction": "sketch2photo",
     "relevance": "category",
     "exclusions": "none",
-    "preprocessing": "RGB on white, stretched to a square, bicubic",
+    "preprocessing": "stretch: RGB on white, stretched to a square, bicubic",
     "feature_norm": "centred",
     "pairs": "class",
     "width": 64,
