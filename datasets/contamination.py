@@ -36,6 +36,15 @@ class ClassExposure:
     ilsvrc_relation: str
     n_exposed: Mapping[str, int | None]
 
+    @property
+    def is_exposed(self) -> bool:
+        """Whether ILSVRC-1k may know the class: by a label, by WordNet in either direction, by a photo.
+
+        Rather too often than too seldom: what is left are classes that none of the three finds.
+        """
+        is_related = self.ilsvrc_relation in ("synset", "ancestor", "descendant")
+        return self.ilsvrc_label or is_related or any(self.n_exposed.values())
+
 
 @dataclass(frozen=True)
 class GalleryExposure:

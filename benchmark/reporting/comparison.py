@@ -24,7 +24,9 @@ class Row:
     """A method, or a variant of one, with what a reader must know of it.
 
     mean: metric -> cell over all folds, empty when a fold is lacking. seen: metric -> mean over folds and
-    seeds on queries of seen classes, in a generalised setting that has some. folds: split -> metric -> cell.
+    seeds on queries of seen classes, in a generalised setting that has some. by_exposure: metric -> mean over
+    folds and seeds on queries of classes that the backbone's training may have shown, and on the others;
+    empty where a fold has not both. folds: split -> metric -> cell.
     absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes, device,
     widths (of an embedding): by split. embedding_width, bytes_per_photo: of the widest.
     fit_s, pr_curve: mean over seeds and folds of the seconds of a fit and of the 11 interpolated precisions,
@@ -37,6 +39,7 @@ class Row:
     card: Mapping[str, Any]
     mean: Mapping[str, Cell]
     seen: Mapping[str, float]
+    by_exposure: Mapping[str, tuple[float, float]]
     folds: Mapping[str, Mapping[str, Cell]]
     absent: Mapping[str, str]
     seeds: Mapping[str, tuple[int, ...]]
@@ -62,17 +65,23 @@ class Row:
 class Fold:
     """One split: what was ranked, and what a random order scores. counts is None when no run finished.
 
-    n_used: metric -> queries that have a value. n_skipped_files: left out as unreadable.
+    protocol: that of its runs. n_used: metric -> queries that have a value. n_skipped_files: left out as
+    unreadable.
     """
 
     split: str
-    fingerprint: str
+    protocol: Protocol
     counts: Counts | None
     chance: Mapping[str, float]
     chance_pr_curve: tuple[float, ...] | None
     n_used: Mapping[str, int]
     n_skipped_files: int
     query_names: frozenset[str]
+
+    @property
+    def fingerprint(self) -> str:
+        """What runs of this split in one table share."""
+        return self.protocol.fingerprint
 
 
 @dataclass(frozen=True)
@@ -216,6 +225,7 @@ def _row(
         card=shown.card,
         mean=cells(measured) if is_whole else {},
         seen=_seen(complete, wanted) if is_whole else {},
+        by_exposure=_by_exposure(measured, name, wanted) if is_whole else {},
         folds=folds,
         absent={split: _absence(chosen.get(split, [])) for split in splits if split not in complete},
         seeds={split: tuple(run.record.seed for run in seeds) for split, seeds in chosen.items()},
@@ -252,6 +262,20 @@ def _seen(complete: Mapping[str, list[StoredRun]], wanted: Sequence[str]) -> dic
     return found
 
 
+def _by_exposure(
+    measured: Sequence[FoldValues], name: str, wanted: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Mean over splits, on queries of exposed classes and on the others."""
+    found = {}
+    for metric in wanted:
+        folds = [fold.by_exposure.get((name, metric)) for fold in measured]
+        both = [pair for pair in folds if pair is not None]
+        if len(both) == len(folds):
+            exposed, others = zip(*both, strict=True)
+            found[metric] = (statistics.fmean(exposed), statistics.fmean(others))
+    return found
+
+
 def _absence(seeds: Sequence[StoredRun]) -> str:
     if not seeds:
         return "no run"
@@ -280,7 +304,7 @@ def _fold(
     curve = finished[0].chance_pr_curve if finished else None
     return Fold(
         split=split,
-        fingerprint=next(r.record.fingerprint for r in runs if r.record.protocol.split == split),
+        protocol=next(r.record.protocol for r in runs if r.record.protocol.split == split),
         counts=finished[0].counts if finished else None,
         chance=values.chance,
         chance_pr_curve=None if curve is None else tuple(curve),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
 from benchmark.records import PerQuery, StoredRun
+from benchmark.reporting.exposure import exposed_classes
 from metrics.intervals import BootstrapMeans, bootstrap_means, confidence_interval, fold_mean_draws
 
 Key = tuple[str, str]
@@ -50,14 +51,16 @@ class FoldValues:
     """What the runs of one split measured.
 
     by_seed, class_balanced: recorded means over queries and over classes. draws, difference_draws: resampled
-    means, and those of the difference to the reference where it has the metric. chance: metric -> analytic
-    value of a random order. query_names: the query sketches.
+    means, and those of the difference to the reference where it has the metric. by_exposure: means over the
+    queries of classes that the backbone's training may have shown, and over the others, where there are both.
+    chance: metric -> analytic value of a random order. query_names: names of the queries.
     """
 
     by_seed: Mapping[Key, Mapping[int, float]]
     class_balanced: Mapping[Key, float]
     draws: Mapping[Key, BootstrapMeans]
     difference_draws: Mapping[Key, BootstrapMeans]
+    by_exposure: Mapping[Key, tuple[float, float]]
     chance: Mapping[str, float]
     query_names: frozenset[str]
 
@@ -85,15 +88,18 @@ def measure(
         for (name, metric), own in values.items()
         if name != reference and (reference, metric) in values
     }
-    draws, difference_draws = {}, {}
+    draws, difference_draws, by_exposure = {}, {}, {}
     arrays = next((per_query[0] for per_query in stored.values()), None)
     if arrays is not None:
+        record = next(iter(runs_of.values()))[0].record
         # The seed is the split's own: splits are resampled independently of each other.
-        seed = next(iter(runs_of.values()))[0].record.protocol.interval_seed
+        seed = record.protocol.interval_seed
         draws, difference_draws = (_resampled(rows, arrays, seed) for rows in (values, differences))
+        if exposed := exposed_classes(record.protocol, record.backbone):
+            by_exposure = _by_exposure(values, arrays, exposed)
     names = frozenset[str]() if arrays is None else frozenset(arrays.names.tolist())
     chance = _chance(split, runs_of, metric_ids)
-    return FoldValues(by_seed, class_balanced, draws, difference_draws, chance, names)
+    return FoldValues(by_seed, class_balanced, draws, difference_draws, by_exposure, chance, names)
 
 
 def mean_cell(folds: Sequence[FoldValues], name: str, metric: str, reference: str) -> Cell | None:
@@ -121,6 +127,20 @@ def _resampled(
         return {}
     together = bootstrap_means(np.stack(list(rows.values())), arrays.labels, seed=seed)
     return {key: together[row] for row, key in enumerate(rows)}
+
+
+def _by_exposure(
+    values: Mapping[Key, NDArray[np.float64]], arrays: PerQuery, exposed: Collection[str]
+) -> dict[Key, tuple[float, float]]:
+    """Means over queries of exposed classes and of the others; nothing where one of the two has no value."""
+    # Items of the data sets with class facts are named <modality>/<class>/<file>.
+    is_exposed = np.array([name.split("/")[1] in exposed for name in arrays.names.tolist()])
+    found = {}
+    for key, own in values.items():
+        sides = [side[np.isfinite(side)] for side in (own[is_exposed], own[~is_exposed])]
+        if all(side.size for side in sides):
+            found[key] = (float(sides[0].mean()), float(sides[1].mean()))
+    return found
 
 
 def _interval(value: float, folds: Sequence[BootstrapMeans]) -> Interval:

@@ -12,10 +12,10 @@ from benchmark.codes.itq import N_ITERATIONS
 from benchmark.records import Protocol
 from benchmark.registry import BACKBONES, DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
+from benchmark.reporting.exposure import exposure
 from benchmark.reporting.published import beside
-from datasets.contamination import contamination, total_sentence
+from datasets.contamination import total_sentence
 from datasets.settings import PLURALS, QUERIES, SETTINGS
-from datasets.splits import committed_split
 from metrics.definitions import parse
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _TIE_RULES = {
 _ITQ_ITEMS = {  # kind of codes -> whose means are removed, and what directions are fitted on
     "itq": ("seen", "equally many seen sketches and photos"),
     "itq/queries": ("test", "the test queries (transductive)"),
-    "itq/gallery": ("test", "the test photos (transductive)"),
+    "itq/gallery": ("test", "the test gallery (transductive)"),
 }
 _SYMBOLS = (
     "One query ranks N items, R of them positive at ranks r_1 < ... < r_R, h_k of them among the first k; "
@@ -132,28 +132,28 @@ def _pictures(comparison: Comparison) -> str:
 
 
 def _exposure(comparison: Comparison) -> Iterator[str]:
-    """How far the backbone knows the unseen classes by name, where that was counted."""
+    """How far the backbone knows the unseen classes, where that was counted."""
     protocol, backbone = comparison.protocol, comparison.backbone
-    if protocol.dataset not in DATASETS.ids() or backbone not in BACKBONES.ids():
-        return
-    supervised_on = BACKBONES.get(backbone).card.supervised_on
-    if supervised_on != "imagenet1k":
-        yield f"{backbone} was trained on {supervised_on} data: not strictly zero-shot."
-        return
-    kind = DATASETS.get(protocol.dataset)
-    if kind.class_table is None:
-        return
-    for split_id in comparison.splits:
-        split = committed_split(protocol.dataset, split_id, folder=kind.splits_folder)
-        found = contamination(split, kind.class_table)
+    if backbone in BACKBONES.ids():
+        supervised_on = BACKBONES.get(backbone).card.supervised_on
+        if supervised_on != "imagenet1k":
+            yield f"{backbone} was trained on {supervised_on} data: not strictly zero-shot."
+    for fold in comparison.folds:
+        found = exposure(fold.protocol, backbone)
+        if found is None:
+            continue
         gallery = next(
             (one for one in found.galleries if one.gallery == protocol.protocol.partition("/")[0]), None
         )
-        counted = f" {total_sentence(split_id, gallery)}." if gallery else ""
+        counted = f" {total_sentence(fold.split, gallery)}." if gallery else ""
+        n_exposed = sum(one.is_exposed for one in found.classes)
         yield (
             f"{backbone} was trained on ILSVRC-1k: {found.n_labels} of {len(found.classes)} unseen classes "
-            f"of {split_id} bear the name of one of its labels.{counted}"
+            f"of {fold.split} bear the name of one of its labels, {n_exposed} are exposed (by a label, by a "
+            f"WordNet synset above, at or below one of its own, or by a photo with its id).{counted}"
         )
+    if any(row.by_exposure for row in comparison.rows):
+        yield "Exposed classes differ from the others in more than that: the gap is not what ImageNet gave."
 
 
 def _codes(term: str) -> str:

@@ -33,8 +33,10 @@ def json_text(comparison: Comparison) -> str:
     """Everything the comparison holds but the names of the queries, and the footnotes."""
     folds = []
     for fold in comparison.folds:
-        content = {f.name: getattr(fold, f.name) for f in dataclasses.fields(fold) if f.name != "query_names"}
-        folds.append({**content, "counts": fold.counts and fold.counts.model_dump()})
+        own = {f.name: getattr(fold, f.name) for f in dataclasses.fields(fold)}
+        del own["query_names"], own["protocol"]
+        counts = fold.counts and fold.counts.model_dump()
+        folds.append({**own, "fingerprint": fold.fingerprint, "counts": counts})
     content = {
         **{field.name: getattr(comparison, field.name) for field in dataclasses.fields(comparison)},
         "protocol": comparison.protocol.model_dump(),
@@ -82,6 +84,8 @@ def _line(
     comparison: Comparison, row: Row | None, split: str, metric: str, cell: Cell | None
 ) -> dict[str, Any]:
     difference = cell.difference if cell else None
+    by_exposure = row.by_exposure if row and split == MEAN else {}
+    of_exposed, of_others = by_exposure.get(metric, (None, None))
     fingerprint = next((fold.fingerprint for fold in comparison.folds if fold.split == split), None)
     return {
         "dataset": comparison.protocol.dataset,
@@ -105,6 +109,8 @@ def _line(
         "class_balanced": cell and cell.class_balanced,
         "seen": row.seen.get(metric) if row and split == MEAN else None,
         "harmonic": row.harmonic(metric) if row and split == MEAN else None,
+        "exposed": of_exposed,
+        "not_exposed": of_others,
         "reference": comparison.reference,
         "difference": difference and difference.value,
         "difference_ci_low": difference and difference.ci_low,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -31,7 +31,7 @@ class Column:
     """One column.
 
     importance: 0 must be shown; of the others the larger leaves first when space is short. is_words: text,
-    not numbers. can_wrap: entries may take several lines.
+    not numbers. can_wrap: entries may take several lines. leaves_with: columns that share one leave together.
     """
 
     header: str
@@ -39,6 +39,7 @@ class Column:
     importance: int = 0
     is_words: bool = False
     can_wrap: bool = False
+    leaves_with: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,29 +100,49 @@ def score_table(comparison: Comparison, metric_ids: Sequence[str]) -> Table:
 
 def generalised_table(comparison: Comparison, metric_ids: Sequence[str]) -> Table:
     """Unseen queries, seen queries and their harmonic mean, metric by metric; chance has no row here."""
-    rows = comparison.rows
-    columns = [Column("method", tuple(Text(row.name) for row in rows), is_words=True)]
+
+    def parts(row: Row, metric: str) -> tuple[float | None, ...]:
+        unseen = row.mean[metric].value if metric in row.mean else None
+        return unseen, row.seen.get(metric), row.harmonic(metric)
+
+    title = "Generalised: queries of unseen and of seen classes"
+    return _divided(title, comparison, metric_ids, ("unseen", "seen", "harmonic"), parts)
+
+
+def exposure_table(comparison: Comparison, metric_ids: Sequence[str]) -> Table:
+    """Queries of unseen classes that the backbone's training may have shown, and those of the others."""
+
+    def parts(row: Row, metric: str) -> tuple[float | None, ...]:
+        return row.by_exposure.get(metric, (None, None))
+
+    title = "Unseen classes that ImageNet exposes, and the others"
+    return _divided(title, comparison, metric_ids, ("exposed", "others"), parts)
+
+
+def _divided(
+    title: str,
+    comparison: Comparison,
+    metric_ids: Sequence[str],
+    headers: Sequence[str],
+    parts: Callable[[Row, str], tuple[float | None, ...]],
+) -> Table:
+    """Every metric in several columns, which leave together."""
+    columns = [Column("method", tuple(Text(row.name) for row in comparison.rows), is_words=True)]
     for position, metric in enumerate(metric_ids):
-        unseen = [row.mean[metric].value if metric in row.mean else None for row in rows]
-        parts = {
-            f"{metric} unseen": unseen,
-            "seen": [row.seen.get(metric) for row in rows],
-            "harmonic": [row.harmonic(metric) for row in rows],
-        }
-        for header, values in parts.items():
+        of_rows = [parts(row, metric) for row in comparison.rows]
+        for number, header in enumerate(headers):
+            values = [own[number] for own in of_rows]
             entries = tuple(
                 Text(DASH if value is None else f"{value:.{DIGITS}f}", "", mark)
                 for value, mark in zip(values, marks(values), strict=True)
             )
-            columns.append(Column(header, entries, importance=position))
-    return Table("Generalised: queries of unseen and of seen classes", tuple(columns))
+            named = header if number else f"{metric} {header}"
+            columns.append(Column(named, entries, importance=position, leaves_with=metric))
+    return Table(title, tuple(columns))
 
 
 def published_table(found: Sequence[Beside]) -> Table:
     """Published numbers beside ours; what differs stands in the footnote of their source."""
-
-    def column(header: str, texts: Sequence[str], importance: int = 0, **kind: bool) -> Column:
-        return Column(header, tuple(Text(text) for text in texts), importance, **kind)
 
     def difference(one: Beside) -> str:
         return DASH if one.measured is None else f"{one.measured - one.number.value:+.{DIGITS}f}"
@@ -129,14 +150,14 @@ def published_table(found: Sequence[Beside]) -> Table:
     return Table(
         "Published numbers, not measured here",
         (
-            column("method", [one.row.name for one in found], is_words=True),
-            column("metric", [one.number.metric for one in found], is_words=True),
-            column("published", [f"{one.number.value:.{DIGITS}f}" for one in found]),
-            column("here", [DASH if one.measured is None else f"{one.measured:.{DIGITS}f}" for one in found]),
-            column("here - published", [difference(one) for one in found]),
-            column("their split", [one.number.split for one in found], 2, is_words=True, can_wrap=True),
-            column("their gallery", [one.number.gallery for one in found], 2, is_words=True),
-            column(
+            _texts("method", [one.row.name for one in found], is_words=True),
+            _texts("metric", [one.number.metric for one in found], is_words=True),
+            _texts("published", [f"{one.number.value:.{DIGITS}f}" for one in found]),
+            _texts("here", [DASH if one.measured is None else f"{one.measured:.{DIGITS}f}" for one in found]),
+            _texts("here - published", [difference(one) for one in found]),
+            _texts("their split", [one.number.split for one in found], 2, is_words=True, can_wrap=True),
+            _texts("their gallery", [one.number.gallery for one in found], 2, is_words=True),
+            _texts(
                 "source",
                 [f"{one.number.paper}, {one.number.source}" for one in found],
                 1,
@@ -171,20 +192,17 @@ def facts_table(comparison: Comparison) -> Table:
     side_information = [", ".join(row.card.get("side_information", ())) or "none" for row in rows]
     configurations = [", ".join(sorted(set(row.config_source.values()))) or DASH for row in rows]
 
-    def column(header: str, texts: Sequence[str], importance: int, **kind: bool) -> Column:
-        return Column(header, tuple(Text(text) for text in texts), importance, **kind)
-
     return Table(
         "Methods",
         (
-            column("method", [row.name for row in rows], 0, is_words=True),
-            column("title", [_title(row) for row in rows], 2, is_words=True, can_wrap=True),
-            column("fidelity", [str(row.card.get("fidelity", "unknown")) for row in rows], 0, is_words=True),
-            column("width", [_number(row.embedding_width) for row in rows], 0),
-            column("bytes/photo", [_number(row.bytes_per_photo) for row in rows], 3),
-            column("side information", side_information, 1, is_words=True, can_wrap=True),
-            column("configuration", configurations, 4, is_words=True, can_wrap=True),
-            column("seeds", [_seed_counts(row) for row in rows], 5),
+            _texts("method", [row.name for row in rows], 0, is_words=True),
+            _texts("title", [_title(row) for row in rows], 2, is_words=True, can_wrap=True),
+            _texts("fidelity", [str(row.card.get("fidelity", "unknown")) for row in rows], 0, is_words=True),
+            _texts("width", [_number(row.embedding_width) for row in rows], 0),
+            _texts("bytes/photo", [_number(row.bytes_per_photo) for row in rows], 3),
+            _texts("side information", side_information, 1, is_words=True, can_wrap=True),
+            _texts("configuration", configurations, 4, is_words=True, can_wrap=True),
+            _texts("seeds", [_seed_counts(row) for row in rows], 5),
         ),
     )
 
@@ -229,6 +247,17 @@ def without_intervals(table: Table, *, importance: int) -> Table:
 
 def _bare(entry: Text) -> Text:
     return replace(entry, aside="")
+
+
+def _texts(
+    header: str,
+    texts: Sequence[str],
+    importance: int = 0,
+    *,
+    is_words: bool = False,
+    can_wrap: bool = False,
+) -> Column:
+    return Column(header, tuple(map(Text, texts)), importance, is_words, can_wrap)
 
 
 def _names(rows: Sequence[Row]) -> Column:

@@ -22,6 +22,7 @@ from benchmark.reporting.table_layout import (
     Column,
     Table,
     Text,
+    exposure_table,
     facts_table,
     fold_table,
     generalised_table,
@@ -60,8 +61,7 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool) -> str:
     further = [metric for metric in comparison.metric_ids if metric not in metrics]
     if further:
         tables.append(_further(score_table(comparison, further)))
-    if any(row.seen for row in comparison.rows):
-        tables.insert(1, generalised_table(comparison, metrics))
+    tables[1:1] = _divided(comparison, metrics)
     if per_fold and len(comparison.folds) > 1:
         tables.append(fold_table(comparison, comparison.main_metric))
     if found := beside(comparison):
@@ -75,9 +75,9 @@ def rich_table(comparison: Comparison, *, width: int, per_fold: bool = True) -> 
     scores, lacking = _fit(score_table(comparison, headline_metrics(comparison)), width, SECONDARY)
     further = [metric for metric in comparison.metric_ids if metric not in headline_metrics(comparison)]
     parts: list[RenderableType] = [_rich(scores), *_lacking([*lacking, *further]), ""]
-    if any(row.seen for row in comparison.rows):
-        both, lacking = _fit(generalised_table(comparison, headline_metrics(comparison)), width, 1)
-        parts += [_rich(both), *_lacking(lacking), ""]
+    for table in _divided(comparison, headline_metrics(comparison)):
+        fitting, lacking = _fit(table, width, 1)
+        parts += [_rich(fitting), *_lacking(lacking), ""]
     if per_fold and len(comparison.folds) > 1:
         folds, lacking = _fit(fold_table(comparison, comparison.main_metric), width, 1)
         parts += [_rich(folds), *_lacking(lacking), ""]
@@ -92,6 +92,16 @@ def rich_table(comparison: Comparison, *, width: int, per_fold: bool = True) -> 
         notes.add_row(RichText(note.label), RichText(note.text))
     notes.add_row(RichText("Marks"), RichText("best of a column bold, second best underlined, as printed."))
     return Group(*parts, notes)
+
+
+def _divided(comparison: Comparison, metric_ids: Sequence[str]) -> list[Table]:
+    """The tables that divide the scores of a row, where there is something to divide."""
+    tables = []
+    if any(row.seen for row in comparison.rows):
+        tables.append(generalised_table(comparison, metric_ids))
+    if any(row.by_exposure for row in comparison.rows):
+        tables.append(exposure_table(comparison, metric_ids))
+    return tables
 
 
 def _further(table: Table) -> Table:
@@ -110,7 +120,8 @@ def _fit(table: Table, width: int, importance: int) -> tuple[Table, list[str]]:
         least = max(kept, key=lambda column: column.importance)
         if least.importance == 0:
             break
-        kept.remove(least)
+        together = least.leaves_with
+        kept = [one for one in kept if one is not least and not (together and one.leaves_with == together)]
     lacking = [column.header for column in table.columns if column not in kept]
     return dataclasses.replace(table, columns=tuple(kept)), lacking
 

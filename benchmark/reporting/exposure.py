@@ -1,0 +1,32 @@
+"""Which unseen classes the training of a backbone may have shown already."""
+
+from __future__ import annotations
+
+from benchmark.records import Protocol
+from benchmark.registry import BACKBONES, DATASETS
+from datasets.contamination import Contamination, contamination
+from datasets.splits import committed_split, committed_split_ids
+
+
+def exposure(protocol: Protocol, backbone: str) -> Contamination | None:
+    """Return what ILSVRC-1k knows of a run's unseen classes.
+
+    None where nobody can say: data sets without class facts, splits that are not (or no longer) those of this
+    repository, and backbones trained on something else.
+    """
+    if protocol.dataset not in DATASETS.ids() or backbone not in BACKBONES.ids():
+        return None  # of a plugin that is not loaded
+    kind = DATASETS.get(protocol.dataset)
+    if BACKBONES.get(backbone).card.supervised_on != "imagenet1k" or kind.class_table is None:
+        return None
+    folder = kind.splits_folder or protocol.dataset
+    if protocol.split not in committed_split_ids(folder):
+        return None
+    split = committed_split(protocol.dataset, protocol.split, folder=folder)
+    return contamination(split, kind.class_table) if split.sha256 == protocol.split_sha256 else None
+
+
+def exposed_classes(protocol: Protocol, backbone: str) -> frozenset[str]:
+    """Return the unseen classes that ILSVRC-1k may know, none where nobody can say."""
+    found = exposure(protocol, backbone)
+    return frozenset(one.class_name for one in found.classes if one.is_exposed) if found else frozenset()
