@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from benchmark.plan import PlannedRun, plan
 from benchmark.plan import grid as cells_of
 from benchmark.prepare import MODALITIES, PreparedData
-from benchmark.records import Record, StoredRun, stored_runs
+from benchmark.records import Record, StoredRun, digest, stored_runs
 from benchmark.runner import Rerun, finished_runs
 from datasets.features import n_missing
 from datasets.settings import Modality
@@ -27,11 +27,16 @@ _BASE_MIB = 600.0
 
 @dataclass(frozen=True)
 class RunForecast:
-    """One run. status: "finished" or "to run". seconds: None where nothing is known of its method."""
+    """One run. status: "finished" or "to run".
+
+    seconds: judged by a run before, None where none of its method finished. is_alike: that run had the same
+    configuration.
+    """
 
     run: PlannedRun
     status: str
     seconds: float | None
+    is_alike: bool
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def forecast(
         RunForecast(
             run,
             "finished" if run.identity in finished else "to run",
-            _expected_s(run, sizes[run.split.id], known),
+            *_expected_s(run, sizes[run.split.id], known),
         )
         for run in planned
     )
@@ -133,19 +138,34 @@ def _sizes(data: PreparedData, split: ZeroShotSplit) -> _Sizes:
     )
 
 
-def _expected_s(run: PlannedRun, sizes: _Sizes, known: Sequence[StoredRun]) -> float | None:
-    """Time of the last finished run of the method: fitting by training items, embedding by test items.
+def _expected_s(run: PlannedRun, sizes: _Sizes, known: Sequence[StoredRun]) -> tuple[float | None, bool]:
+    """Time of a run by the last one of the method, and whether that had the same configuration.
+
+    One of the same configuration comes first, then one on the same data set.
+    """
+    records = [own.record for own in known if own.record.method == run.method.card.id and own.record.counts]
+    if not records:
+        return None, False
+
+    config = digest(run.config.values)
+
+    def likeness(record: Record) -> tuple[bool, bool, str]:
+        return (
+            digest(record.config) == config,
+            record.protocol.dataset == run.protocol.dataset,
+            record.started,
+        )
+
+    nearest = max(records, key=likeness)
+    return _scaled_s(nearest, sizes), digest(nearest.config) == config
+
+
+def _scaled_s(record: Record, sizes: _Sizes) -> float:
+    """Fitting by training items, embedding by test items.
 
     Fits that work on class means or covariances grow slower than that. Evaluation is what it took, and the
     pairs of query and photo that there are more.
     """
-    records = [own.record for own in known if own.record.method == run.method.card.id and own.record.counts]
-    if not records:
-        return None
-    return _scaled_s(records[-1], sizes)
-
-
-def _scaled_s(record: Record, sizes: _Sizes) -> float:
     counts = record.counts
     assert counts is not None  # the caller chose records with counts
     of_items = sizes.n_train / max(1, counts.n_train_sketches + counts.n_train_photos)

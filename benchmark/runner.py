@@ -44,8 +44,7 @@ def grids_of(suites: Iterable[Suite], where: Where) -> tuple[Suite, ...]:
         for split in PreparedData(suite, where).splits():
             families[split.family or split.id].append(split.id)
         for family, splits in families.items():
-            part = ", ".join(filter(None, (suite.part, family)))
-            own = suite.model_copy(update={"splits": tuple(splits), "part": part})
+            own = suite.of_family(family).model_copy(update={"splits": tuple(splits)})
             divided.append(suite if len(families) == 1 else own)
     return tuple(divided)
 

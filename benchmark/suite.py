@@ -105,6 +105,10 @@ class Suite(BaseModel):
         words = re.sub(r"[^a-z0-9+]+", "_", self.part.lower()).strip("_")
         return f"{self.name}-{words}" if words else self.name
 
+    def of_family(self, family: str) -> Suite:
+        """Return the grid under the name of those of its splits that are of one family."""
+        return self.model_copy(update={"part": ", ".join(filter(None, (self.part, family)))})
+
     @field_validator("bits")
     @classmethod
     def _are_of_itq(cls, bits: int, info: ValidationInfo) -> int:

@@ -91,7 +91,7 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
     flag names what no run has, and when no run is left.
     """
     from benchmark.records import stored_runs
-    from benchmark.reporting.comparison import by_dataset
+    from benchmark.reporting.joining import by_dataset, by_family
     from benchmark.selection import Selection
     from benchmark.suite import load_suite
 
@@ -138,7 +138,10 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
         if gaps:
             where = f"'{grid.name}'{f', {grid.part},' if grid.part else ''}"
             warn(f"Suite {where} is not complete here. Not run yet: {'; '.join(gaps)}.")
-        chosen.append(Chosen(grid.file_name, found, grid.reference))
+        families = by_family(found)
+        for family, part in families.items():
+            own = grid if len(families) == 1 else grid.of_family(family)
+            chosen.append(Chosen(own.file_name, tuple(part), grid.reference))
     if not chosen:
         raise BenchmarkError(
             f"no stored run fits suite '{suite}'. `run_benchmark.py run --suite {suite}` makes them."

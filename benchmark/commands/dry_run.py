@@ -80,6 +80,8 @@ def _lines(found: GridForecast) -> list[str]:
     ]
     for own in waiting:
         seconds = "time unknown" if own.seconds is None else f"about {duration(own.seconds)}"
+        if own.seconds is not None and not own.is_alike:
+            seconds += ", judged by another configuration"
         lines.append(f"  {own.run.label}: {own.run.config.source}, {seconds}")
     lines.append(f"memory: about {found.memory_mib / 1024:.1f} GiB; time: about {duration(found.seconds)}")
     return lines

@@ -189,10 +189,20 @@ def _run_all(
         result = run_suite(data, display, rerun=rerun.value)
         # A grid of one's own does not overwrite the tables and figures of a suite or of another grid.
         terms = digest(data.suite.model_dump(mode="json"))[:6]
-        name = data.suite.file_name if data.suite in base else f"{data.dataset.id}-{terms}"
+        is_named = any(is_of(data.suite, own) for own in base)
+        name = data.suite.file_name if is_named else f"{data.dataset.id}-{terms}"
         report(result, name, where.results_dir, display)
         has_failed |= bool(result.failed)
     return RUN_FAILED if has_failed else 0
+
+
+def is_of(suite: Suite, grid: Suite) -> bool:
+    """Whether a suite is this grid, or the splits of one family that it was divided into."""
+    if suite == grid:
+        return True
+    whole = suite.model_copy(update={"splits": grid.splits, "part": grid.part})
+    is_share = grid.splits == "all" or set(suite.splits) < set(grid.splits)
+    return is_share and suite.part != grid.part and whole == grid
 
 
 def changed(grids: Sequence[Suite], **flags: Any) -> tuple[Suite, ...]:

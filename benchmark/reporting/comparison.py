@@ -13,10 +13,10 @@ import numpy as np
 from benchmark.errors import BenchmarkError
 from benchmark.records import Counts, Protocol, StoredRun
 from benchmark.reporting.fold_values import Cell, FoldValues, Interval, mean_cell, measure
-from benchmark.reporting.joining import by_dataset, check_same_terms, newest
+from benchmark.reporting.joining import check_same_terms, newest
 from metrics.definitions import DEFAULT, parse
 
-__all__ = ["Cell", "Comparison", "Fold", "Interval", "Row", "by_dataset", "compare"]
+__all__ = ["Cell", "Comparison", "Fold", "Interval", "Row", "compare"]
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,14 @@ def by_dataset(runs: Iterable[StoredRun]) -> dict[str, list[StoredRun]]:
     return dict(sorted(found.items()))
 
 
+def by_family(runs: Iterable[StoredRun]) -> dict[str, list[StoredRun]]:
+    """Runs on splits that may be averaged, in the order in which the families come: one table each."""
+    found: dict[str, list[StoredRun]] = defaultdict(list)
+    for run in runs:
+        found[run.record.family].append(run)
+    return dict(found)
+
+
 def row_name(record: Record) -> str:
     """What a row of a table is called: the method, with its variant in parentheses.
 

@@ -66,9 +66,14 @@ def canonical_directions(moments: PairMoments, *, width: int, ridge: float) -> t
 
 
 def principal_directions(x: Tensor, n_directions: int) -> Tensor:
-    """Return the (d, k) directions of largest variance of (n, d) items, k = n_directions or the rank."""
+    """Return the (d, k) directions of largest variance of (n, d) items, k = n_directions or the rank.
+
+    Raises ValueError when all items are equal.
+    """
     centred = x - x.mean(dim=0)
     variances, directions = torch.linalg.eigh(centred.T @ centred)
+    if variances[-1] <= 1e-20 * x.square().sum():  # what rounding leaves of equal items
+        raise ValueError(f"all {len(x)} items of one modality have equal features: there is no direction")
     n_kept = min(n_directions, int((variances > 1e-10 * variances[-1]).sum()))
     largest_first: Tensor = directions[:, -n_kept:].flip(1)
     return largest_first

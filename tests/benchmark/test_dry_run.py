@@ -214,6 +214,18 @@ def test_the_time_of_an_earlier_run_is_scaled_by_what_each_phase_works_on(say: S
     assert "In all about 1 min 04 s. Nothing was run." in printed
 
 
+def test_a_time_is_judged_by_the_same_configuration_where_there_is_one(say: Say, really_run: Run) -> None:
+    paths = [really_run("mean_colour", seeds=(seed,)).folder / "record.json" for seed in (0, 1)]
+    for path, config, seconds in zip(paths, ({}, {"other": 1}), (200.0, 3000.0), strict=True):
+        record = json.loads(path.read_text())
+        record |= {"config": config, "phases_s": {"fit": seconds}}
+        path.write_text(json.dumps(record))
+    flags = (*FOLDER, "--methods", "mean_colour", "--rerun", "all")
+    assert "mean_colour, split, seed 0: default, about 3 min 20 s\n" in say(*flags)[1]
+    shutil.rmtree(paths[0].parent)
+    assert "about 50 min 00 s, judged by another configuration\n" in say(*flags)[1]
+
+
 def test_a_missing_data_root_is_named_and_the_next_grid_still_printed(say: Say, tmp_path: Path) -> None:
     code, printed = say("--suite", write_suite(tmp_path, "folder", "small"), root=None)
     assert code == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.commands.run import changed
+from benchmark.commands.run import changed, is_of
 from benchmark.errors import BenchmarkError
 from benchmark.prepare import PreparedData, Where
 from benchmark.registry import register_dataset
@@ -216,6 +216,15 @@ def test_divided_grids_keep_the_part_they_had(divide: Callable[..., tuple[Suite,
     grids = divide(("other", "drawn0"), "zs")
     assert [grid.part for grid in grids] == ["zs, other", "zs, drawn"]
     assert [grid.file_name for grid in grids] == ["s-zs_other", "s-zs_drawn"]
+
+
+def test_results_of_a_divided_grid_bear_its_name_and_those_of_chosen_splits_do_not(
+    divide: Callable[..., tuple[Suite, ...]],
+) -> None:
+    grid = Suite(name="s", title="t", dataset="listed", methods=("frozen",), splits="all")
+    assert [is_of(own, grid) for own in (grid, *divide("all"))] == [True] * 4
+    assert not is_of(divide(("sake",))[0], grid)
+    assert not is_of(divide("all")[0].model_copy(update={"setting": "gzs/heldout"}), grid)
 
 
 def test_splits_of_one_family_stay_one_grid(divide: Callable[..., tuple[Suite, ...]]) -> None:

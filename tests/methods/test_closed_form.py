@@ -84,6 +84,12 @@ def test_principal_directions_span_what_scikit_learn_finds():
     np.testing.assert_allclose(ours @ ours.T, theirs @ theirs.T, atol=1e-10)
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e6])
+def test_equal_items_have_no_principal_direction(value):
+    with pytest.raises(ValueError, match="all 7 items of one modality have equal features"):
+        principal_directions(torch.full((7, 5), value, dtype=torch.float64), 3)
+
+
 def test_principal_directions_stop_at_the_rank():
     assert principal_directions(draw(4, 10), 8).shape == (10, 3)
 

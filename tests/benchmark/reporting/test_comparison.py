@@ -9,7 +9,8 @@ from scipy import stats
 
 from benchmark.errors import BenchmarkError
 from benchmark.records import PerQuery, read_run
-from benchmark.reporting.comparison import by_dataset, compare
+from benchmark.reporting.comparison import compare
+from benchmark.reporting.joining import by_dataset, by_family
 
 OLD_RECORD = Path(__file__).parents[2] / "data" / "record_schema_1.json"
 
@@ -224,6 +225,12 @@ def test_fit_time_is_the_mean_of_one_fit(make_run):
 def test_runs_are_parted_by_data_set(make_run):
     runs = [make_run(protocol={"dataset": name}) for name in ("toy", "emoji54", "toy")]
     assert {name: len(of_set) for name, of_set in by_dataset(runs).items()} == {"emoji54": 1, "toy": 2}
+
+
+def test_runs_are_parted_by_family_and_a_split_without_one_is_alone(make_run):
+    runs = [make_run(split=split) for split in ("fold0", "sake25", "fold1", "sake30")]
+    parted = {name: [run.record.protocol.split for run in own] for name, own in by_family(runs).items()}
+    assert parted == {"fold": ["fold0", "fold1"], "sake25": ["sake25"], "sake30": ["sake30"]}
 
 
 @pytest.mark.parametrize(
