@@ -41,7 +41,8 @@ class SplitFacts:
     """What a split tests under a protocol: sketches against photos of unseen classes.
 
     n_ilsvrc_photos: gallery photos whose file name begins with the WordNet id of an ILSVRC-1k class; the
-    least that a backbone trained on ImageNet has seen. n_ilsvrc_classes: classes with such photos.
+    least that a backbone trained on ImageNet has seen. n_ilsvrc_classes: classes with such photos. Both None
+    where no name in the gallery begins with any WordNet id: nothing is known then.
     """
 
     split: str
@@ -49,8 +50,8 @@ class SplitFacts:
     n_unseen_classes: int
     n_queries: int
     n_gallery: int
-    n_ilsvrc_photos: int
-    n_ilsvrc_classes: int
+    n_ilsvrc_photos: int | None
+    n_ilsvrc_classes: int | None
 
 
 @dataclass(frozen=True)
@@ -174,12 +175,13 @@ def _facts(
 
     synsets = ilsvrc_synsets()
     ids = [WORDNET_ID.match(name) for name in index.photos.names]
+    has_id = np.array([found is not None for found in ids], bool)
     is_ilsvrc = np.array([found is not None and found[1] in synsets for found in ids], bool)
     facts = []
     refused: dict[str, str] = {}
     for protocol in dataset.card.protocols:
         try:
-            facts += [_split_facts(dataset, index, split, protocol, is_ilsvrc) for split in splits]
+            facts += [_split_facts(dataset, index, split, protocol, has_id, is_ilsvrc) for split in splits]
         except BenchmarkError as error:
             refused[protocol] = str(error)
     # With one that works, the data are good for runs that name it.
@@ -192,6 +194,7 @@ def _split_facts(
     index: DatasetIndex,
     split: ZeroShotSplit,
     protocol: str,
+    has_id: NDArray[np.bool_],
     is_ilsvrc: NDArray[np.bool_],
 ) -> SplitFacts:
     rows = arrange(
@@ -203,6 +206,13 @@ def _split_facts(
         test_classes=split.unseen,
     )
     exposed = rows.gallery[is_ilsvrc[rows.gallery]]
-    n_classes = len(np.unique(index.photos.labels[exposed]))
-    sizes = len(split.unseen), len(rows.queries), len(rows.gallery), len(exposed), n_classes
-    return SplitFacts(split.id, protocol, *sizes)
+    is_known = bool(has_id[rows.gallery].any())
+    return SplitFacts(
+        split.id,
+        protocol,
+        n_unseen_classes=len(split.unseen),
+        n_queries=len(rows.queries),
+        n_gallery=len(rows.gallery),
+        n_ilsvrc_photos=len(exposed) if is_known else None,
+        n_ilsvrc_classes=len(np.unique(index.photos.labels[exposed])) if is_known else None,
+    )

@@ -146,7 +146,7 @@ def _added(side: _Side, seen: NDArray[np.int64], unseen_rows: Rows, terms: Terms
             return np.sort(_share_of_all(side, side.in_drawn_order(rows, terms.setting)))
         case "gzs/sem_pcyc":
             rows = rows[side.may_train[rows]]
-            return np.sort(side.in_drawn_order(rows, terms.setting)[: round(HELD_OUT * len(unseen_rows))])
+            return np.sort(side.in_drawn_order(rows, terms.setting)[: int(HELD_OUT * len(unseen_rows))])
     return np.array([], dtype=np.int64)
 
 
@@ -162,16 +162,21 @@ def _share_of_all(side: _Side, drawn: Rows) -> Rows:
     taken: list[int] = []
     for row in drawn.tolist():
         pictures = left[int(side.items.labels[row])]
-        if len(taken) < round(HELD_OUT * len(drawn)) and pictures - {_picture(side.items, row)}:
+        if len(taken) < int(HELD_OUT * len(drawn)) and pictures - {_picture(side.items, row)}:
             taken.append(row)
             pictures.discard(_picture(side.items, row))
     return np.array(taken, dtype=np.int64)
 
 
 def _few_of_each_class(side: _Side, queries: Rows) -> Rows:
+    """Ten pictures of each class, at most half of them; of several copies the first one queries."""
     drawn = side.in_drawn_order(queries, "sake10")
-    few = [of_class[: max(1, min(SAKE_QUERIES, len(of_class) // 2))] for of_class in _by_class(side, drawn)]
-    return np.sort(np.concatenate(few))
+    few = []
+    for of_class in _by_class(side, drawn):
+        first_of = {_picture(side.items, row): row for row in reversed(of_class.tolist())}
+        different = [row for row in of_class.tolist() if first_of[_picture(side.items, row)] == row]
+        few += different[: max(1, min(SAKE_QUERIES, len(different) // 2))]
+    return np.array(sorted(few), dtype=np.int64)
 
 
 def _by_class(side: _Side, rows: Rows) -> list[Rows]:

@@ -21,12 +21,18 @@ from datasets.pictures import read_picture
 from datasets.settings import Modality
 
 Resize = Literal["stretch", "pad"]
+Resample = Literal["bicubic", "bilinear", "bilinear, aliased"]
 Colour = Literal["white", "black"]
 
 INK = 100
 """A pixel is ink where the mean of its channels is at most this, of 255 (ZSE-SBIR, `data_utils/utils.py`)."""
 INK_MARGIN = 10
-"""Pixels left around the ink (as ZSE-SBIR)."""
+"""Pixels left around the ink, one less at the right and at the bottom (as ZSE-SBIR)."""
+_RESAMPLE_TEXTS: dict[Resample, str] = {
+    "bicubic": "Pillow bicubic",
+    "bilinear": "Pillow bilinear",
+    "bilinear, aliased": "bilinear between four pixels, without antialiasing",
+}
 
 
 @dataclass(frozen=True)
@@ -53,16 +59,19 @@ NORMALISATIONS = {
 class Preprocessing:
     """A named choice. `stretch` makes a picture square by changing its shape, `pad` by adding borders.
 
-    crop_margin: sketches are cut to their ink and 10 pixels around it first. invert_sketch: white strokes on
-    black. normalisation: "backbone" for the one the backbone was trained with, else a key of
-    `NORMALISATIONS`; it does not concern methods that read pictures. published: who did so, and where it was
-    read.
+    resample_sketch, resample_photo: "bilinear" is Pillow's, which averages when it shrinks; the aliased one
+    is OpenCV's, under which thin strokes break. crop_margin: sketches are cut to their ink and 10 pixels
+    around it first. invert_sketch: white strokes on black. normalisation: "backbone" for the one the backbone
+    was trained with, else a key of `NORMALISATIONS`; it does not concern methods that read pictures.
+    published: who did so, and where it was read.
     """
 
     id: str
     published: str
     resize_sketch: Resize = "stretch"
     resize_photo: Resize = "stretch"
+    resample_sketch: Resample = "bicubic"
+    resample_photo: Resample = "bicubic"
     border: Colour = "white"
     crop_margin: bool = False
     invert_sketch: bool = False
@@ -74,7 +83,7 @@ class Preprocessing:
         is_sketch = modality == "sketch"
         if is_sketch and self.crop_margin:
             image = _cut_to_ink(image)
-        resized = _square(image, size, self.resize_sketch if is_sketch else self.resize_photo, self.border)
+        resized = _square(image, size, *self._resizing(modality), self.border)
         if is_sketch and self.invert_sketch:
             resized = ImageOps.invert(resized)
         return np.asarray(resized)
@@ -91,15 +100,20 @@ class Preprocessing:
     def of_pictures(self, modality: Modality) -> str:
         """Say what happens to the pixels of one modality: equal texts are equal pixels."""
         is_sketch = modality == "sketch"
-        how = self.resize_sketch if is_sketch else self.resize_photo
+        how, resample = self._resizing(modality)
         steps = ["RGB on white, EXIF orientation not applied"]
         if is_sketch and self.crop_margin:
             steps.append(f"cut to the ink (channel mean up to {INK}) and {INK_MARGIN} pixels around it")
         steps.append("stretched to a square" if how == "stretch" else f"padded to a square in {self.border}")
-        steps.append("Pillow bicubic")
+        steps.append(_RESAMPLE_TEXTS[resample])
         if is_sketch and self.invert_sketch:
             steps.append("inverted")
         return ", ".join(steps)
+
+    def _resizing(self, modality: Modality) -> tuple[Resize, Resample]:
+        if modality == "sketch":
+            return self.resize_sketch, self.resample_sketch
+        return self.resize_photo, self.resample_photo
 
     def __str__(self) -> str:
         """Name and everything that it stands for, for records."""
@@ -118,11 +132,15 @@ PRESETS = {
         Preprocessing(
             "sake",
             "SAKE (`test_cse_resnet_sketchy_zeroshot.py`): whole pictures scaled, ImageNet statistics",
+            resample_sketch="bilinear",
+            resample_photo="bilinear",
             normalisation="imagenet",
         ),
         Preprocessing(
             "sem_pcyc",
             "SEM-PCYC, PCMSN (`data.py`): sketches inverted, values in 0..1, no mean and deviation",
+            resample_sketch="bilinear",
+            resample_photo="bilinear",
             invert_sketch=True,
             normalisation="unit",
         ),
@@ -130,6 +148,7 @@ PRESETS = {
             "zse",
             "ZSE-SBIR (`data_utils/utils.py`): photos stretched; sketches cut to their ink, padded in white",
             resize_sketch="pad",
+            resample_sketch="bilinear, aliased",
             crop_margin=True,
             normalisation="half",
         ),
@@ -154,10 +173,27 @@ def preset(name: str) -> Preprocessing:
     return PRESETS[name]
 
 
-def _square(image: Image.Image, size: int, how: Resize, border: Colour) -> Image.Image:
+def _square(image: Image.Image, size: int, how: Resize, resample: Resample, border: Colour) -> Image.Image:
+    if resample == "bilinear, aliased":
+        return _square_aliased(image, size, how, border)
+    method = Image.Resampling.BICUBIC if resample == "bicubic" else Image.Resampling.BILINEAR
     if how == "pad":
-        return ImageOps.pad(image, (size, size), Image.Resampling.BICUBIC, color=border)
-    return image.resize((size, size), Image.Resampling.BICUBIC)
+        return ImageOps.pad(image, (size, size), method, color=border)
+    return image.resize((size, size), method)
+
+
+def _square_aliased(image: Image.Image, size: int, how: Resize, border: Colour) -> Image.Image:
+    """As ZSE-SBIR: the shorter side rounded down, the smaller half of the border left or above."""
+    width = height = size
+    if how == "pad":
+        longer = max(image.size)
+        width, height = (max(1, int(size * side / longer)) for side in image.size)
+    whole = (0, 0, *image.size)
+    # `transform` looks at the four nearest pixels and no further, unlike `resize`.
+    small = image.transform((width, height), Image.Transform.EXTENT, whole, Image.Resampling.BILINEAR)
+    square = Image.new("RGB", (size, size), border)
+    square.paste(small, ((size - width) // 2, (size - height) // 2))
+    return square
 
 
 def _cut_to_ink(image: Image.Image) -> Image.Image:
@@ -165,6 +201,6 @@ def _cut_to_ink(image: Image.Image) -> Image.Image:
     if not rows.size:
         return image  # nothing is drawn, or in pale grey: there is no edge to cut to
     left, top = max(0, columns.min() - INK_MARGIN), max(0, rows.min() - INK_MARGIN)
-    right = min(image.width, columns.max() + 1 + INK_MARGIN)
-    bottom = min(image.height, rows.max() + 1 + INK_MARGIN)
+    right = min(image.width, columns.max() + INK_MARGIN)
+    bottom = min(image.height, rows.max() + INK_MARGIN)
     return image.crop((int(left), int(top), int(right), int(bottom)))

@@ -42,9 +42,9 @@ class QuickDrawExt(PublishedDataset):
         description=(
             "Sketches drawn in seconds by players of a game, the most abstract of the three large data "
             "sets: about 330,000 of them and 204,000 photos, as its paper states; the 30 unseen classes "
-            "hold 92,291 and 54,151. zse_subset keeps every 120th sketch and every 30th photo, as ZSE-SBIR "
-            "does while it trains; it counts along its list of all unseen classes, we count anew in each "
-            "class, so a few more items are kept."
+            "hold 92,291 and 54,151. zse_subset keeps every 120th sketch and every 30th photo, the rates at "
+            "which ZSE-SBIR tests while it trains; the items are others, as it counts along its lists and "
+            "we along the sorted names of each class."
         ),
         licence=(
             "sketches CC BY 4.0 (Google, Quick, Draw!); the photos keep their owners' rights. "

@@ -45,23 +45,26 @@ SETTINGS: dict[Setting, SettingFacts] = {
         "queries"
     ),
     "gzs/all_seen": SettingFacts(
-        "all seen items join the gallery and none the queries (as PCMSN published)", True
+        "all seen items join the gallery and none the queries (the items of PCMSN)", True
     ),
     "gzs/sem_pcyc": SettingFacts(
-        "seen training items, 0.2 times as many as unseen ones, join gallery and queries (as SEM-PCYC "
-        "published)",
+        "seen training items, 0.2 times as many as unseen ones, join gallery and queries (as many as in "
+        "SEM-PCYC, which prints one mean over all queries)",
         True,
     ),
     "gzs/open_search": SettingFacts(
         "20 % of all seen items, whatever their class, are kept from training and join gallery and queries "
-        "(as open-search published)"
+        "(as many as in open-search, which prints one mean over all queries)"
     ),
 }
 
 QUERIES: dict[Queries, str] = {
     "all": "every item of the query modality, against another modality",
     "loo": "every item in turn against all others of its modality (leave one out)",
-    "sake10": "10 committed items a class, at most half of it; in one modality the rest is the gallery",
+    "sake10": (
+        "10 drawn pictures a class, at most half of it; in one modality the rest is the gallery (SAKE and "
+        "MATHM take the first ten of their lists and leave copies of them in the gallery)"
+    ),
 }
 
 

@@ -151,9 +151,9 @@ class SketchyExt(PublishedDataset):
             "but one) among them; papers search it alone (ext), together with the original folder, in which "
             "the originals then stand twice (ext+orig, as SAKE and ZSE-SBIR do), or the original folder "
             "alone (orig). Training takes the photos of both folders, and under ext those of the extension "
-            "only. zse_subset keeps every 20th sketch and every 10th photo, as ZSE-SBIR does while it "
-            "trains; it counts along its list of all unseen classes, we count anew in each class, so a few "
-            "more items are kept."
+            "only. zse_subset keeps every 20th sketch and every 10th photo, the rates at which ZSE-SBIR "
+            "tests while it trains; the items are others, as it counts along its lists and we along the "
+            "sorted names of each class."
         ),
         licence=LICENCE,
         citation=f"{SANGKLOY} {LIU}",

@@ -54,8 +54,9 @@ class TuBerlinExt(PublishedDataset):
         description=(
             "80 sketches in each of 250 classes, drawn from the class's name alone, and photos from the "
             "web. 204,489 photos are stated in papers, 204,070 were found by those who counted. zse_subset "
-            "keeps every 3rd sketch and every 20th photo, as ZSE-SBIR does while it trains; it counts along "
-            "its list of all unseen classes, we count anew in each class, so a few more items are kept."
+            "keeps every 3rd sketch and every 20th photo, the rates at which ZSE-SBIR tests while it "
+            "trains; the items are others, as it counts along its lists and we along the sorted names of "
+            "each class."
         ),
         licence=(
             "sketches CC BY 4.0 (Eitz et al.); the photos keep their owners' rights. Not redistributed here."

@@ -159,8 +159,8 @@ def _splits(check: DataCheck) -> _Section:
             facts.n_unseen_classes,
             facts.n_queries,
             facts.n_gallery,
-            facts.n_ilsvrc_photos,
-            facts.n_ilsvrc_classes,
+            "unknown" if facts.n_ilsvrc_photos is None else facts.n_ilsvrc_photos,
+            "-" if facts.n_ilsvrc_classes is None else facts.n_ilsvrc_classes,
         )
         for facts in check.splits
         if facts.protocol == check.protocol
@@ -169,7 +169,8 @@ def _splits(check: DataCheck) -> _Section:
     more = f"; --json also holds {_n_of(n_more, 'other protocol', 'other protocols')}" if n_more else ""
     remark = (
         "unseen: classes; gallery: photos; ILSVRC-1k: those named by a WordNet id of ILSVRC-1k, whose class "
-        f"a backbone trained on it knows, and of how many classes they are{more}"
+        "a backbone trained on it knows, and of how many classes they are (a lower bound: names such as "
+        f"ext_1.jpg tell no id; unknown: no name does){more}"
     )
     return _Section("Splits", columns, rows, remark)
 

@@ -59,8 +59,8 @@ PUBLISHED = (
         "sketchy25_sempcyc_seed0.txt",
         "Drawn by the code of SEM-PCYC (CVPR 2019, `src/utils.py`, numpy seed 0) and computed anew from it; "
         "also used by PCMSN and PDFD, IIAE, LCALE and MDVAE. Traps: 12 of the 25 are called valid there, "
-        "and SEM-PCYC, PCMSN and PDFD choose their checkpoint on these 12 before they test on all 25; that "
-        "code renames `hot-air_balloon` and `jack-o-lantern`.",
+        "and SEM-PCYC chooses its checkpoint on these 12 before it tests on all 25, PCMSN and PDFD on "
+        "unseen classes too; that code renames `hot-air_balloon` and `jack-o-lantern`.",
     ),
     PublishedList(
         "sketchy",
@@ -95,8 +95,8 @@ PUBLISHED = (
         "tuberlin30_sempcyc_seed0.txt",
         "Drawn by the code of SEM-PCYC (CVPR 2019, `src/utils.py`, numpy seed 0) and computed anew from it; "
         "also used by PCMSN and PDFD, and by MA-ZS-SBIR (`data/tuberlin/test_tuberlin.csv`). Traps: 15 of "
-        "the 30 are called valid there, and SEM-PCYC, PCMSN and PDFD choose their checkpoint on these; "
-        "names are spelt with underscores there.",
+        "the 30 are called valid there, and SEM-PCYC chooses its checkpoint on these, PCMSN and PDFD on "
+        "unseen classes too; names are spelt with underscores there.",
     ),
     PublishedList(
         "tuberlin_ext",

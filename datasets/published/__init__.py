@@ -24,10 +24,10 @@ from datasets.published.parts import SKETCH, Part, first_few
 from datasets.published.sampling import every_nth_of_class
 from datasets.published.scan import ScannedPart, scan_part
 from datasets.splits import ZeroShotSplit, committed_split, committed_split_ids
-from datasets.survey import Finding, Survey
+from datasets.survey import ClassCount, Finding, Survey
 
 SUBSET = "/zse_subset"
-"""Ends the name of a protocol with ZSE-SBIR's subsampled queries and gallery."""
+"""Ends the name of a protocol with queries and gallery subsampled at ZSE-SBIR's rates."""
 
 
 class PublishedDataset(SketchPhotoDataset):
@@ -128,6 +128,7 @@ class PublishedDataset(SketchPhotoDataset):
         found = ""
         findings: list[Finding] = []
         scanned: list[ScannedPart] = []
+        counts: tuple[ClassCount, ...] = ()
         index = None
         try:
             place = recognise(
@@ -140,11 +141,12 @@ class PublishedDataset(SketchPhotoDataset):
                 for part in self.parts
                 if part.key in place.folders
             ]
+            # Of what lies on the disk: lists leave out pictures that nobody has to fetch.
+            counts = class_counts(scanned, names.class_names, self._published())
             _use_lists(lists, place, scanned, names, findings)
             index = self._index(scanned, found)
         except BenchmarkError as error:
             findings.append(Finding("error", "data set", str(self._root), str(error)))
-        counts = class_counts(scanned, names.class_names, self._published())
         findings = [
             *(finding for one in scanned for finding in one.findings),
             *findings,

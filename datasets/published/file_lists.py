@@ -98,12 +98,18 @@ def choose_listed(scanned: ScannedPart, lists: FileLists, home: Path, names: Cla
             f"{first_few(absent)}. Fetch them again, or move the folders zeroshot* away to do without.",
         )
     if n_unlisted:
-        scanned.add(
-            "note",
-            "not listed",
-            scanned.part.label,
-            f"{n_unlisted:,} of the {scanned.part.noun} on disk are named in no file list and left out.",
+        n_on_disk = n_unlisted + sum(
+            len(folder.names) for folders in scanned.by_class.values() for folder in folders
         )
+        text = (
+            f"{n_unlisted:,} of {n_on_disk:,} {scanned.part.noun} on disk are named in no file list and left "
+            "out of training and test."
+        )
+        if scanned.part.is_sketch:
+            text += (
+                " SAKE's lists *_test.txt name held-out sketches of seen classes: without them these lack."
+            )
+        scanned.add("warning", "not listed", scanned.part.label, text)
     return mine
 
 

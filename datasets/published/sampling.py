@@ -1,4 +1,4 @@
-"""Every n-th item of each class: the validation subsets of ZSE-SBIR."""
+"""Every n-th item of each class: subsets at the rates of ZSE-SBIR's, which counts along its lists."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_the_report_goes_from_how_it_was_recognised_to_the_splits(check: Call, c
     titles = ["Findings: none", "Pictures", "Corrupt files: none"]
     titles += ["Pictures in seen and unseen classes, split one, two: none", "Splits"]
     assert [line for line in lines if line in titles] == titles
-    assert "one\tboth\t2\t6\t6\t0\t0" in lines
+    assert "one\tboth\t2\t6\t6\tunknown\t-" in lines
 
 
 def test_findings_come_errors_first_one_line_each(
@@ -306,6 +306,7 @@ def test_gallery_photos_named_by_an_ilsvrc_synset_are_counted(
     for i, name in enumerate([f"{TABBY}_5", f"{AIRPLANE}_7", f"my_{TABBY}_5"]):
         (root / f"photo/wave/wave-{i}.png").rename(root / f"photo/wave/{name}.png")
     (root / "photo/star/star-0.png").rename(root / f"photo/star/{TABBY}_1.png")
+    (root / "photo/cross/cross-0.png").rename(root / f"photo/cross/{AIRPLANE}_1.png")
     assert check() == 0
     lines = lines_of(capsys)
     assert "one\tboth\t2\t6\t6\t1\t1" in lines
@@ -329,7 +330,7 @@ def test_a_protocol_that_cannot_be_run_is_a_warning_while_another_can(
     assert check() == 0
     lines = lines_of(capsys)
     assert "warning\tprotocol\tboth\tboth cannot be run here" in lines
-    assert "one\tphotos\t2\t6\t6\t0\t0" in lines
+    assert "one\tphotos\t2\t6\t6\tunknown\t-" in lines
     assert lines[-1].endswith("--protocol photos --splits one`")
     shapes.refused = ("both", "photos")
     assert check() == 1

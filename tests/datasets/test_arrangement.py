@@ -92,7 +92,8 @@ def test_heldout_keeps_a_fifth_of_every_seen_class_from_training(tiny_world, arr
 
 def test_open_search_keeps_a_fifth_of_all_seen_items_from_training(arranged):
     found = arranged(Terms("gzs/open_search"))
-    n_sketches, n_photos = round(0.2 * N_SEEN * 6), round(0.2 * N_SEEN * 8)
+    # A fifth of 13 x 6 = 78 sketches and of 13 x 8 = 104 photos, rounded down.
+    n_sketches, n_photos = 15, 20
     assert len(found.train_sketches) == N_SEEN * 6 - n_sketches
     assert found.query_is_seen.sum() == n_sketches
     assert len(found.gallery) == N_UNSEEN * 8 + n_photos
@@ -112,8 +113,9 @@ def test_all_seen_adds_every_seen_photo_and_no_seen_query(arranged):
 
 def test_sem_pcyc_adds_a_fifth_as_many_as_there_are_unseen_items(arranged):
     found = arranged(Terms("gzs/sem_pcyc"))
-    assert found.query_is_seen.sum() == round(0.2 * N_UNSEEN * 6)
-    assert len(found.gallery) - N_UNSEEN * 8 == round(0.2 * N_UNSEEN * 8)
+    # A fifth of 4 x 6 = 24 sketches and of 4 x 8 = 32 photos, rounded down.
+    assert found.query_is_seen.sum() == 4
+    assert len(found.gallery) - N_UNSEEN * 8 == 6
     assert len(found.train_photos) == N_SEEN * 8
 
 
@@ -126,6 +128,19 @@ def test_sake10_takes_at_most_half_of_a_class_as_queries(arranged, direction):
     if terms.is_within_modality:
         assert not np.intersect1d(found.queries, found.gallery).size
         assert len(found.queries) + len(found.gallery) == N_UNSEEN * N[terms.modalities[0]]
+
+
+@pytest.mark.parametrize(("n_copies", "n_queries"), [(2, 3), (5, 2)])
+def test_sake10_queries_no_picture_twice(tiny_world, arranged, n_copies, n_queries):
+    # Of the 8 photos of a class the first few show one picture: 7 different ones, or 4. Half of them query.
+    items = tiny_world.index.photos
+    groups = tuple(f"copy of {label}" if row % 8 < n_copies else "" for row, label in enumerate(items.labels))
+    index = replace(tiny_world.index, photos=replace(items, groups=groups))
+    found = arranged(Terms(direction="photo2photo", queries="sake10"), index)
+    per_class = np.bincount(items.labels[found.queries])
+    assert set(per_class[per_class > 0]) == {n_queries}
+    queried = [groups[row] for row in found.queries if groups[row]]
+    assert len(queried) == len(set(queried)) > 0
 
 
 def test_leave_one_out_has_every_item_on_both_sides(arranged):

@@ -39,11 +39,22 @@ def test_a_listed_class_takes_its_files_from_the_lists_and_others_from_the_folde
     assert len(of_class(index.sketches, "airplane")) == 2
 
 
-def test_what_is_on_disk_and_not_listed_is_a_note_with_its_number(sketchy, write_list):
+def test_what_is_on_disk_and_not_listed_is_a_warning_with_its_number(sketchy, write_list):
     write_list("zeroshot1/all_photo_filelist_train.txt", [(f"{EXT}/airplane/ext_1.jpg", 0)])
-    assert sketchy.findings("note") == [
-        "1 of the extended photos on disk are named in no file list and left out."
-    ]
+    # Two photos of each of 125 classes lie in the folder of the extension.
+    text = "1 of 250 extended photos on disk are named in no file list and left out of training and test."
+    assert text in sketchy.findings("warning")
+
+
+def test_pictures_that_lists_leave_out_are_on_disk_all_the_same(sketchy, write_list):
+    write_list("zeroshot1/sketch_x_filelist_train.txt", [(f"{SKETCH}/airplane/n00000_7-1.png", 0)])
+    survey = sketchy.open().survey()
+    counted = {(count.class_name, count.part): count.n_found for count in survey.counts}
+    assert counted["airplane", "sketch"] == counted["ant", "sketch"] == 2
+    assert survey.index is not None
+    assert len(of_class(survey.index.sketches, "airplane")) == 1
+    (warning,) = [finding.text for finding in survey.findings if finding.kind == "not listed"]
+    assert "held-out sketches of seen classes" in warning
 
 
 def test_lists_of_several_folders_are_united_and_named_in_the_reason(sketchy, write_list):
