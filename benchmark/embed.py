@@ -43,6 +43,7 @@ class Embedded:
     n_train_classes: int
     n_train_sketches: int
     n_train_photos: int
+    n_copies_left_out: int
     phases_s: dict[str, float]
 
     @property
@@ -134,6 +135,7 @@ def fit_and_embed(
         n_train_classes=n_train_classes,
         n_train_sketches=n_sketches,
         n_train_photos=n_photos,
+        n_copies_left_out=task.arrangement.n_copies_left_out,
         phases_s=phases_s,
     )
 

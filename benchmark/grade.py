@@ -18,7 +18,9 @@ from datasets.task import Answers
 from metrics.evaluation import Evaluation
 from metrics.intervals import bootstrap_means, confidence_interval
 
-N_TOP = 200
+N_TOP = 256
+"""Ranks that are kept: 200, the deepest usual cut, and room for a tie across it, such as a photo that lies in
+two folders."""
 
 
 class _NothingToMeasureError(ValueError):
@@ -105,8 +107,8 @@ def scores_of(evaluation: Evaluation, labels: NDArray[np.int64], *, interval_see
         of_classes = [mean for mean in _class_means(of_queries, labels).values() if np.isfinite(mean)]
         scores[metric_id] = Score(
             value=evaluation.summary[metric_id],
-            ci_low=float(low),
-            ci_high=float(high),
+            ci_low=max(0.0, float(low)),  # of metrics from 0 to 1, which a studentised interval can leave
+            ci_high=min(1.0, float(high)),
             class_balanced=float(np.mean(of_classes)) if of_classes else float("nan"),
             chance=metrics.chance(
                 evaluation.n_ranked, evaluation.n_relevant, metric_id, evaluation.n_instances
@@ -144,6 +146,7 @@ def _measured(
             n_train_classes=embedded.n_train_classes,
             n_train_sketches=embedded.n_train_sketches,
             n_train_photos=embedded.n_train_photos,
+            n_copies_left_out=embedded.n_copies_left_out,
             n_without_positives=evaluation.n_without_positives,
             n_near_ties=evaluation.n_near_ties,
             tie_frac={str(cut): share for cut, share in evaluation.ties.items()},

@@ -98,6 +98,7 @@ class Score(BaseModel):
 class Counts(BaseModel):
     """Sizes of a run. Queries are those of unseen classes; a generalised setting has seen ones beside them.
 
+    n_copies_left_out: items of seen classes that did not train, being copies of unseen pictures.
     tie_frac: share of queries with a mixed tie across a cut, by cut.
     """
 
@@ -114,6 +115,7 @@ class Counts(BaseModel):
     n_near_ties: int
     tie_frac: dict[str, float]
     n_seen_queries: int = 0
+    n_copies_left_out: int = 0
 
 
 class Record(BaseModel):
@@ -191,7 +193,7 @@ class PerQuery:
 class Rankings:
     """The best matches of every query, and what it takes to measure them again (`benchmark.rescore`).
 
-    top: (Q, up to 200) int32, gallery positions, best first; -1 where exclusions leave a query fewer items.
+    top: (Q, up to N_TOP) int32, gallery positions, best first; -1 where exclusions leave a query fewer items.
     tied: like top, bool, True where the item at the next rank has the same score; at the last one stored it
     tells whether the tie runs on. names: (N,) relative names of the gallery photos. labels: (N,) int64
     their classes. query_instances (Q,), gallery_instances (N,): "" where unknown; None if none are known.

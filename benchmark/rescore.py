@@ -194,10 +194,11 @@ def _check_determined(
         return
     n_open, n_cut = int((~is_settled).sum()), int((~is_settled & (n_whole < n_top)).sum())
     cut = f", {n_cut} of them because a tie runs past the last rank kept" if n_cut else ""
+    ties = " and the ties across the last of them" if n_cut else ""
     raise BenchmarkError(
-        f"{metric.id} needs {words}; run {run.record.run_id} keeps the first {n_top} of "
+        f"{metric.id} needs {words}{ties}; run {run.record.run_id} keeps the first {n_top} of "
         f"{evaluation.n_gallery} ranks, which leave {n_open} of {len(labels[0])} queries open{cut}. "
-        f"Metrics that read no further than rank {n_top} can be had. {_LACKS}"
+        f"Metrics that read fewer ranks can be had. {_LACKS}"
     )
 
 

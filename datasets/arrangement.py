@@ -27,7 +27,8 @@ class Arrangement:
     """Rows of a data set's items, ascending.
 
     train_sketches, train_photos: rows for `fit`. queries, gallery: rows of the modalities that the direction
-    names. query_is_seen: (Q,) whether a query's class was trained on.
+    names. query_is_seen: (Q,) whether a query's class was trained on. n_copies_left_out: items of seen
+    classes that do not train because an unseen class holds the same picture.
     """
 
     train_sketches: Rows
@@ -35,6 +36,7 @@ class Arrangement:
     queries: Rows
     gallery: Rows
     query_is_seen: NDArray[np.bool_]
+    n_copies_left_out: int
 
 
 def arrange(
@@ -49,7 +51,8 @@ def arrange(
     """Divide the items. Raises BenchmarkError when a class of training or test has no item left.
 
     Every draw takes the items with the smallest hash of their names: the same on every machine, whatever lies
-    beside them. Copies of one picture (`Items.groups`) are drawn together, so that none is left to train on.
+    beside them. Copies of one picture (`Items.groups`) are drawn together, so that none is left to train on;
+    for the same reason no copy of an unseen picture trains, whichever class it lies in.
     """
     sides = {
         "sketch": _Side(index.sketches, roles.train_sketches, roles.test_sketches),
@@ -60,8 +63,12 @@ def arrange(
     added = {modality: _added(side, seen, tested[modality], terms) for modality, side in sides.items()}
     is_held_out = terms.setting in ("gzs/heldout", "gzs/open_search")
     trained: dict[str, Rows] = {}
+    n_copies_left_out = 0
     for modality, side in sides.items():
         rows = np.flatnonzero(side.may_train & np.isin(side.items.labels, seen))
+        is_leak = side.is_copy_of(tested[modality])[rows]
+        n_copies_left_out += int(is_leak.sum())
+        rows = rows[~is_leak]
         trained[modality] = rows[~side.is_copy_of(added[modality])[rows]] if is_held_out else rows
         _require_items(trained[modality], side.items, train_classes, index, split, "training")
         _require_items(tested[modality], side.items, test_classes, index, split, "the test")
@@ -81,6 +88,7 @@ def arrange(
         queries=queries,
         gallery=gallery,
         query_is_seen=np.isin(sides[query_modality].items.labels[queries], seen),
+        n_copies_left_out=n_copies_left_out,
     )
 
 

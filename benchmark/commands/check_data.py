@@ -205,7 +205,13 @@ def _conclusion(check: DataCheck, command: str) -> str:
             "fetch what is missing",
         ),
         (len(check.corrupt), "corrupt file", "corrupt files", "", "fetch the corrupt files again"),
-        (n_leaks, "picture", "pictures", " in seen and unseen classes", "take one of each equal pair away"),
+        (
+            n_leaks,
+            "picture",
+            "pictures",
+            " in seen and unseen classes",
+            "take the wrong one of each equal pair away (until then the seen one does not train)",
+        ),
     ]
     wrong = [(_n_of(n, one, many) + rest, advice) for n, one, many, rest, advice in problems if n]
     advice = "; ".join(text for _, text in wrong)

@@ -113,7 +113,7 @@ def mean_cell(folds: Sequence[FoldValues], name: str, metric: str, reference: st
         difference = _interval(value - _mean(folds, (reference, metric)), paired)
     shared = set.intersection(*(set(fold.by_seed[key]) for fold in folds))
     return Cell(
-        **vars(_interval(value, [fold.draws[key] for fold in folds])),
+        **vars(_within_0_and_1(_interval(value, [fold.draws[key] for fold in folds]))),
         by_seed={s: statistics.fmean(fold.by_seed[key][s] for fold in folds) for s in sorted(shared)},
         class_balanced=statistics.fmean(fold.class_balanced[key] for fold in folds),
         difference=difference,
@@ -146,6 +146,11 @@ def _by_exposure(
 def _interval(value: float, folds: Sequence[BootstrapMeans]) -> Interval:
     low, high = confidence_interval(fold_mean_draws(folds))
     return Interval(value, float(low), float(high))
+
+
+def _within_0_and_1(interval: Interval) -> Interval:
+    """Cut off what no metric can be: studentised intervals can reach beyond."""
+    return Interval(interval.value, max(0.0, interval.ci_low), min(1.0, interval.ci_high))
 
 
 def _mean(folds: Sequence[FoldValues], key: Key) -> float:

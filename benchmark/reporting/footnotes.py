@@ -145,7 +145,7 @@ def _exposure(comparison: Comparison) -> Iterator[str]:
         gallery = next(
             (one for one in found.galleries if one.gallery == protocol.protocol.partition("/")[0]), None
         )
-        counted = f" {total_sentence(fold.split, gallery)}." if gallery else ""
+        counted = f" As published, {total_sentence(fold.split, gallery)}." if gallery else ""
         n_exposed = sum(one.is_exposed for one in found.classes)
         yield (
             f"{backbone} was trained on ILSVRC-1k: {found.n_labels} of {len(found.classes)} unseen classes "
@@ -231,6 +231,10 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
     n_skipped = max(fold.n_skipped_files for fold in comparison.folds)
     if n_skipped:
         yield _counted(n_skipped, "unreadable picture", "unreadable pictures") + " (--skip-corrupt)"
+    for fold in comparison.folds:
+        if fold.counts and fold.counts.n_copies_left_out:
+            items = _counted(fold.counts.n_copies_left_out, "training item", "training items")
+            yield f"{items} of {fold.split} with the same picture as an item of an unseen class"
     if comparison.n_superseded:
         yield _counted(comparison.n_superseded, "run", "runs") + " superseded by a newer one"
     for metric, reason in comparison.dropped_metrics.items():

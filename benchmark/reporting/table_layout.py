@@ -223,12 +223,14 @@ def seconds(value: float | None) -> str:
 def marks(values: Sequence[float | None]) -> list[Mark]:
     """Best and second best of a column, as printed: equal texts share a mark, two bests leave no second.
 
+    Where all are equal, none is best.
+
     >>> marks([0.5, 0.4001, 0.3999, None])
     ['best', 'second', 'second', '']
     """
     printed = [None if value is None else round(value, DIGITS) for value in values]
     ranked = sorted((value for value in printed if value is not None), reverse=True)
-    if len(ranked) < 2:
+    if len(set(ranked)) < 2:
         return [""] * len(values)
     best, second = ranked[0], ranked[1]
     return ["" if v is None else "best" if v == best else "second" if v == second else "" for v in printed]

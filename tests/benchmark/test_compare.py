@@ -151,7 +151,7 @@ def test_codes_are_chosen_by_their_first_words(
         "to 32 bits, compared by Hamming distance: each modality's mean over seen" in capsys.readouterr().out
     )
     assert compare("zscmr", "centred", "--codes", "itq/gallery") == 0
-    assert "fitted on the test photos (transductive), 50 iterations" in capsys.readouterr().out
+    assert "fitted on the test gallery (transductive), 50 iterations" in capsys.readouterr().out
 
 
 def test_codes_that_fit_several_are_refused_with_these(

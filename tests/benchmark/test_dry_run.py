@@ -146,7 +146,7 @@ def test_features_are_counted_as_cached_once_a_run_has_made_them(say: Say, reall
 
 def test_a_preset_that_changes_sketches_alone_finds_the_photos_cached(say: Say, really_run: Run) -> None:
     really_run("frozen", preprocessing="stretch")
-    _, printed = say(*FOLDER, "--methods", "centred", "--preprocessing", "sem_pcyc")
+    _, printed = say(*FOLDER, "--methods", "centred", "--preprocessing", "zse")
     assert "features: 15 of 30 pictures cached, 15 to extract" in printed
 
 

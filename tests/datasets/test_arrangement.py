@@ -180,6 +180,22 @@ def test_no_copy_of_a_held_out_picture_trains(tiny_world, arranged, setting):
     assert not trained & tested
 
 
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_no_copy_of_an_unseen_picture_trains(tiny_world, arranged, setting):
+    photos = tiny_world.index.photos
+    unseen = is_unseen(tiny_world, "photo", np.arange(len(photos)))
+    # One photo of an unseen class lies in two seen classes too, another in no other place.
+    first_unseen, one_seen, other_seen = np.flatnonzero(unseen)[0], *np.flatnonzero(~unseen)[[0, 9]]
+    groups = ["" for _ in photos.names]
+    for row in (first_unseen, one_seen, other_seen):
+        groups[row] = "the same"
+    found = arranged(Terms(setting), replace(tiny_world.index, photos=replace(photos, groups=tuple(groups))))
+    assert first_unseen in found.gallery
+    assert not {one_seen, other_seen} & set(found.train_photos.tolist())
+    assert found.n_copies_left_out == 2
+    assert arranged(Terms(setting)).n_copies_left_out == 0
+
+
 def test_a_class_that_may_not_be_tested_is_named(tiny_world, arranged):
     boat = tiny_world.index.class_names.index("boat")
     may_test = tiny_world.index.photos.labels != boat

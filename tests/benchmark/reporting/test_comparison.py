@@ -36,16 +36,26 @@ def test_each_fold_keeps_its_own_value(make_run):
 
 
 def test_folds_are_resampled_independently(make_run):
-    # Two classes of one query, values 0 and 1: a fold's mean moves by -1/2, 0, 1/2 with probability 1/4, 1/2,
+    # Two classes of one query, values 0 and 1 (here a fifth of that, around 0.5): a fold's mean moves by -1/2, 0, 1/2 with probability 1/4, 1/2,
     # 1/4, and its squared error is then 1/8, 1/4, 1/8. Of four independent folds, P(sum of moves = 2) = 1/256
     # and P(sum >= 3/2) = 9/256: the 97.5 % quantile of (sum of moves / root of the sum of squared errors) is
     # that of three folds up and one unmoved. Leaving out a class moves a fold's mean by 1/2: the error of a
     # fold is 1/2, that of the mean over folds 1/4, with 4 degrees of freedom.
-    runs = [make_run(split=f"fold{i}", scores={"map@all": [0, 1]}, labels=(0, 1)) for i in range(4)]
+    runs = [make_run(split=f"fold{i}", scores={"map@all": [0.4, 0.6]}, labels=(0, 1)) for i in range(4)]
     cell = _row(compare(runs), "centred").mean["map@all"]
     quantile = 1.5 / np.sqrt(3 / 8 + 1 / 4)
-    half = quantile * 1 / 4 * stats.t.ppf(0.975, 4) / stats.norm.ppf(0.975)
+    half = 0.2 * quantile * 1 / 4 * stats.t.ppf(0.975, 4) / stats.norm.ppf(0.975)
     assert (cell.value, cell.ci_low, cell.ci_high) == pytest.approx((0.5, 0.5 - half, 0.5 + half))
+
+
+def test_intervals_of_metrics_end_at_0_and_1_and_those_of_differences_do_not(make_run):
+    runs = [
+        make_run("centred", scores={"map@all": [0, 1]}, labels=(0, 1)),
+        make_run("zscmr", scores={"map@all": [1, 0]}, labels=(0, 1)),
+    ]
+    cell = _row(compare(runs), "zscmr").mean["map@all"]
+    assert (cell.ci_low, cell.ci_high) == (0, 1)
+    assert cell.difference.ci_low < -1 < 1 < cell.difference.ci_high
 
 
 def test_difference_to_the_reference_is_paired(make_run):
