@@ -24,7 +24,7 @@ from benchmark.runner import prepare_suite, run_suite
 from benchmark.suite import Suite
 from datasets.backbones import Backbone, BackboneCard
 from datasets.folder import Folder
-from datasets.preprocessing import NORMALISATIONS
+from datasets.preprocessing import NORMALISATIONS, PRESETS, Preprocessing
 
 Say = Callable[..., tuple[int, str]]
 Run = Callable[..., StoredRun]
@@ -144,9 +144,12 @@ def test_features_are_counted_as_cached_once_a_run_has_made_them(say: Say, reall
     assert "features: 30 of 30 pictures cached\n" in say(*flags)[1]
 
 
-def test_a_preset_that_changes_sketches_alone_finds_the_photos_cached(say: Say, really_run: Run) -> None:
+def test_a_preset_that_changes_sketches_alone_finds_the_photos_cached(
+    say: Say, really_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PRESETS, "inverted", Preprocessing("inverted", "", invert_sketch=True))
     really_run("frozen", preprocessing="stretch")
-    _, printed = say(*FOLDER, "--methods", "centred", "--preprocessing", "zse")
+    _, printed = say(*FOLDER, "--methods", "centred", "--preprocessing", "inverted")
     assert "features: 15 of 30 pictures cached, 15 to extract" in printed
 
 

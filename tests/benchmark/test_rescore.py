@@ -261,12 +261,14 @@ def test_a_run_is_completed_by_the_metrics_of_its_rankings(store):
     [
         (
             "map@all",
-            r"needs the whole ranking and the ties .*; run .* keeps the first 12 of 40 ranks, which leave \d+ of 24",
+            r"needs the whole ranking and the ties .*; run .* keeps the first 12 of 40 ranks, "
+            r"which leave \d+ of 24",
         ),
         ("p@12/item", "needs the first 13 ranks"),
         (
             "p@20/capped",
-            r"needs the first min\(20, R\) ranks and the ties across the last of them; .* \d+ of them because a tie runs past the last",
+            r"needs the first min\(20, R\) ranks and the ties across the last of them; .* \d+ of them "
+            "because a tie runs past the last",
         ),
         ("map@r", "needs the first R ranks"),
         ("mrr", "needs the first positive"),

@@ -36,11 +36,12 @@ def test_each_fold_keeps_its_own_value(make_run):
 
 
 def test_folds_are_resampled_independently(make_run):
-    # Two classes of one query, values 0 and 1 (here a fifth of that, around 0.5): a fold's mean moves by -1/2, 0, 1/2 with probability 1/4, 1/2,
-    # 1/4, and its squared error is then 1/8, 1/4, 1/8. Of four independent folds, P(sum of moves = 2) = 1/256
-    # and P(sum >= 3/2) = 9/256: the 97.5 % quantile of (sum of moves / root of the sum of squared errors) is
-    # that of three folds up and one unmoved. Leaving out a class moves a fold's mean by 1/2: the error of a
-    # fold is 1/2, that of the mean over folds 1/4, with 4 degrees of freedom.
+    # Two classes of one query, values 0 and 1, here drawn together to 0.4 and 0.6: a fold's mean moves by
+    # -1/2, 0, 1/2 (of the distance) with probability 1/4, 1/2, 1/4, and its squared error is then 1/8, 1/4,
+    # 1/8. Of four independent folds, P(sum of moves = 2) = 1/256 and P(sum >= 3/2) = 9/256: the 97.5 %
+    # quantile of (sum of moves / root of the sum of squared errors) is that of three folds up and one
+    # unmoved. Leaving out a class moves a fold's mean by 1/2: the error of a fold is 1/2, that of the mean
+    # over folds 1/4, with 4 degrees of freedom.
     runs = [make_run(split=f"fold{i}", scores={"map@all": [0.4, 0.6]}, labels=(0, 1)) for i in range(4)]
     cell = _row(compare(runs), "centred").mean["map@all"]
     quantile = 1.5 / np.sqrt(3 / 8 + 1 / 4)
