@@ -83,5 +83,5 @@ def main() -> int:
             say("This is a defect of the benchmark, not of your call. Please report it with the text above.")
             code = DEFECT
     if code == INTERRUPTED:  # typer turns Ctrl-C into an exception or into this code, as its version likes
-        say("Interrupted. Finished runs are kept: the same command goes on from there.")
+        say("Interrupted. What was finished is kept: the same command goes on from there.")
     return int(code or DONE)

@@ -126,7 +126,7 @@ def _with_index(
     labels = np.concatenate([index.sketches.labels, index.photos.labels]).tolist()
     faults: dict[Path, str] = {}
     if check.is_deep:
-        with stage("decoding every picture (kept: Ctrl-C loses a few hundred at most)") as progress:
+        with stage("decoding every picture") as progress:
             faults = decoded(dataset, files, progress)
     with stage("reading every file for its content") as progress:
         reading = read(dataset, files, faults, progress)

@@ -61,7 +61,7 @@ def check_data(
         typer.echo(json.dumps(check.as_json(), indent=2))
     else:
         sections = [_findings(check), *_counts(check), _corrupt(check), *_shared(check), _splits(check)]
-        _print(sections, f"{check.dataset}: {check.found or 'found'}")
+        _print(sections, f"{check.dataset}: {check.found or ('not found' if check.errors else 'found')}")
         typer.echo(_conclusion(check, _run_command(check, dataset, data_root, cache_dir)))
     return READY if check.is_ready else NOT_READY
 
@@ -90,7 +90,10 @@ def _counts(check: DataCheck) -> list[_Section]:
         counts = [count for count in check.counts if count.part == part]
         stated = [count for count in counts if count.n_published is not None]
         differing = [count for count in stated if count.n_found != count.n_published]
-        rows += [_count_row(part, count.class_name, [count]) for count in differing]
+        rows += [_count_row(part, count.class_name, [count]) for count in differing[:N_SHOWN]]
+        if len(differing) > N_SHOWN:
+            rest = differing[N_SHOWN:]
+            rows.append(_count_row(part, f"{len(rest)} more that differ (--json lists them)", rest))
         rows.append(_count_row(part, f"all {len(counts)} classes", counts))
         if stated:
             other = "other " if differing else ""
@@ -195,10 +198,12 @@ def _conclusion(check: DataCheck, command: str) -> str:
         warnings = f", with {_n_of(n, 'warning', 'warnings')}" if n else ""
         return f"Ready{warnings}: `{command}`"
     n_leaks = len({frozenset(shared.unseen + shared.seen) for shared in check.shared})
+    if check.split_ids == () and check.n_files == 0:
+        return "Nothing can be run on this data yet. Mend what the findings say, then call check-data again."
     problems = [
         (len(check.errors), "error", "errors", "", "mend what the findings say"),
         (
-            len(check.short),
+            len({count.class_name for count in check.short}),
             "class",
             "classes",
             " with fewer pictures than published",
@@ -241,7 +246,7 @@ def _print(sections: Sequence[_Section], head: str) -> None:
         elif rows:
             # Off a terminal nothing is cut or wrapped: columns separated by tabs.
             for row in [list(section.columns), *rows]:
-                typer.echo("\t".join(row))
+                typer.echo("\t".join(cell.replace("\n", " ") for cell in row))
         if section.remark:
             say(section.remark)
     typer.echo()

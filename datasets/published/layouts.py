@@ -23,6 +23,10 @@ BESIDE = "../"
 """Begins a candidate that lies beside the data set's own folder instead of in it."""
 
 
+N_ABOVE = 3
+"""Folders above the root that are looked at for a hint."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """One way to lay a data set out.
@@ -42,6 +46,10 @@ class Layout:
     def title(self) -> str:
         """Letter and users, for a message."""
         return f"layout {self.letter} ({self.users})"
+
+
+_Look = tuple[Path, Layout, Mapping[str, list[str]]]
+"""A folder that may be the data set's own, a layout, and which candidates of each part are there."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +84,19 @@ def recognise(
     itself. Raises BenchmarkError when there is none, saying what was looked for and what is nearest, and when
     there are two.
     """
-    require_folder(root, layout=described(layouts, parts))
-    looked = [
-        (home, layout, {part.key: _present(root, home, layout, part, names) for part in parts})
-        for home in _homes(root, homes)
-        for layout in layouts
-    ]
-    matches = [look for look in looked if all(look[2][part.key] for part in parts if part.is_required)]
+    require_folder(root, layout=f"\n{described(layouts, parts)}")
+    looked = _look(root, homes, layouts, parts, names)
+    matches = _whole(looked, parts)
     if not matches:
-        raise BenchmarkError(_nothing_found(root, looked, layouts, parts))
+        above = next(
+            (
+                one
+                for one in root.resolve().parents[:N_ABOVE]
+                if _whole(_look(one, homes, layouts, parts, names), parts)
+            ),
+            None,
+        )
+        raise BenchmarkError(_nothing_found(root, looked, layouts, parts, above))
     for home, layout, found in matches:
         for part in parts:
             if len(found[part.key]) > 1:
@@ -111,10 +123,24 @@ def recognise(
     return places[0]
 
 
+def _look(
+    root: Path, homes: Sequence[str], layouts: Sequence[Layout], parts: Sequence[Part], names: ClassNames
+) -> list[_Look]:
+    return [
+        (home, layout, {part.key: _present(root, home, layout, part, names) for part in parts})
+        for home in _homes(root, homes)
+        for layout in layouts
+    ]
+
+
+def _whole(looked: Sequence[_Look], parts: Sequence[Part]) -> list[_Look]:
+    return [look for look in looked if all(look[2][part.key] for part in parts if part.is_required)]
+
+
 def described(layouts: Sequence[Layout], parts: Sequence[Part]) -> str:
-    """What is looked for in each layout, in one sentence."""
-    return "; ".join(
-        f"{layout.title}: "
+    """What is looked for in each layout, a line each."""
+    return "\n".join(
+        f"  {layout.title}: "
         + ", ".join(
             f"{part.noun} in "
             + " or ".join(_candidate_shown(layout, candidate) for candidate in layout.folders[part.key])
@@ -175,16 +201,21 @@ def _folders(home: Path, layout: Layout, candidate: str) -> tuple[Path, ...]:
 
 def _nothing_found(
     root: Path,
-    looked: Sequence[tuple[Path, Layout, Mapping[str, list[str]]]],
+    looked: Sequence[_Look],
     layouts: Sequence[Layout],
     parts: Sequence[Part],
+    above: Path | None,
 ) -> str:
-    text = f"no known layout lies under {root}. Looked for {described(layouts, parts)}."
+    """What is nearest and what lies there, then everything that was looked for. above: where it would do."""
+    text = f"no known layout lies under {root}."
+    if above is not None:
+        text += f" One lies under {above}: name that as --data-root."
     home, layout, found = max(looked, key=lambda look: sum(map(bool, look[2].values())))
     if any(found.values()):
         has = ", ".join(f"{part.noun} ({found[part.key][0]})" for part in parts if found[part.key])
-        lacks = " and ".join(part.noun for part in parts if part.is_required and not found[part.key])
-        text += f" Nearest is {layout.title} in {home}: it has {has}, and no {lacks}."
+        lacks = [part for part in parts if part.key in layout.folders and not found[part.key]]
+        nouns = " and ".join(part.noun + ("" if part.is_required else " (optional)") for part in lacks)
+        text += f" Nearest is {layout.title} in {home}: it has {has}, and no {nouns}."
     renderings = sorted(set(_other_renderings(looked)))
     if renderings:
         text += (
@@ -192,12 +223,11 @@ def _nothing_found(
             "on tx_000000000000."
         )
     lies_there = [child.name for child in _subfolders(root)]
-    return (
-        f"{text} {root} holds {'the folders ' + first_few(lies_there, 10) if lies_there else 'no folders'}."
-    )
+    holds = f"the folders {first_few(lies_there, 10)}" if lies_there else "no folders"
+    return f"{text} {root} holds {holds}. Looked for:\n{described(layouts, parts)}"
 
 
-def _other_renderings(looked: Sequence[tuple[Path, Layout, Mapping[str, list[str]]]]) -> Iterator[str]:
+def _other_renderings(looked: Sequence[_Look]) -> Iterator[str]:
     for home, layout, found in looked:
         for key, candidates in layout.folders.items():
             for candidate in candidates:

@@ -41,5 +41,6 @@ class ClassNames:
 
     def nearest(self, folder_name: str) -> str | None:
         """The class whose name is spelt most like an unknown one, None where none is near."""
-        close = difflib.get_close_matches(loose(folder_name), self._class_of, n=1)
+        # The default of 0.6 takes `rocket` for `cake`.
+        close = difflib.get_close_matches(loose(folder_name), self._class_of, n=1, cutoff=0.75)
         return self._class_of[close[0]] if close else None

@@ -17,6 +17,9 @@ from datasets.survey import Finding, Level
 HELPERS = frozenset({"__MACOSX"})
 """Folders that packing programs leave behind."""
 
+N_UNKNOWN = 5
+"""Unknown folders that are told one by one, where they are not a fifth of all; more are another data set."""
+
 
 @dataclass
 class ClassFolder:
@@ -44,13 +47,14 @@ def scan_part(
 ) -> ScannedPart:
     """List all pictures of a part. Opens no picture; raises BenchmarkError for an unlistable folder only."""
     scanned = ScannedPart(part)
+    listed = {folder: listing(folder) for folder in folders if folder.is_dir()}
     class_folders = [
         (folder / name, names.find(name))
-        for folder in folders
-        if folder.is_dir()
-        for name, is_folder in listing(folder)
+        for folder, entries in listed.items()
+        for name, is_folder in entries
         if is_folder and name not in HELPERS
     ]
+    unknown: list[Path] = []
     strays: list[str] = []
     others: list[str] = []
     n_left_out = 0
@@ -58,7 +62,7 @@ def scan_part(
         entries = listing(folder)
         if class_name is None:
             if entries:
-                _unknown_folder(scanned, folder, names)
+                unknown.append(folder)
             continue
         kept = []
         for name, is_folder in entries:
@@ -91,6 +95,10 @@ def scan_part(
         _take(scanned, folder, class_name, kept)
         if progress is not None:
             progress(done, len(class_folders))
+    _unknown_folders(scanned, unknown, len(class_folders), names)
+    _beside_folders(
+        scanned, [folder / name for folder in listed for name, is_f in listed[folder] if not is_f]
+    )
     _missing_classes(scanned, folders, names)
     _odd_files(scanned, strays, others, n_left_out)
     return scanned
@@ -123,15 +131,30 @@ def _take(scanned: ScannedPart, folder: Path, class_name: str, kept: list[str]) 
     scanned.by_class.setdefault(class_name, []).append(ClassFolder(folder, kept))
 
 
-def _unknown_folder(scanned: ScannedPart, folder: Path, names: ClassNames) -> None:
-    near = names.nearest(folder.name)
-    hint = f" The class spelt most like it is '{near}'." if near else ""
-    scanned.add(
-        "error",
-        "unknown folder",
-        folder,
-        f"{folder} means none of the {len(names.class_names)} classes.{hint} Mend its name, or move it away.",
-    )
+def _unknown_folders(scanned: ScannedPart, unknown: list[Path], n_folders: int, names: ClassNames) -> None:
+    if len(unknown) > max(N_UNKNOWN, n_folders // 5):
+        text = (
+            f"{len(unknown)} of {n_folders} folders of {scanned.part.noun} mean none of the "
+            f"{len(names.class_names)} classes: {first_few([folder.name for folder in unknown])}. This looks "
+            "like another data set: name its folder, or this one's id."
+        )
+        scanned.add("error", "unknown folder", unknown[0].parent, text)
+        return
+    for folder in unknown:
+        near = names.nearest(folder.name)
+        hint = f" The class spelt most like it is '{near}'." if near else ""
+        text = f"{folder} means none of the {len(names.class_names)} classes.{hint}"
+        scanned.add("error", "unknown folder", folder, f"{text} Mend its name, or move it away.")
+
+
+def _beside_folders(scanned: ScannedPart, files: list[Path]) -> None:
+    pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES | UNREAD_PICTURE_SUFFIXES]
+    if pictures:
+        text = (
+            f"{len(pictures):,} picture(s) beside the class folders, of no class: "
+            f"{first_few([path.name for path in pictures])}. They are left out."
+        )
+        scanned.add("warning", "beside folders", pictures[0].parent, text)
 
 
 def _missing_classes(scanned: ScannedPart, folders: Sequence[Path], names: ClassNames) -> None:

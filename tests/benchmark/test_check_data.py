@@ -164,6 +164,21 @@ def test_fewer_pictures_than_published_are_an_error_and_only_that_class_is_shown
     assert lines[-1].startswith("1 class with fewer pictures than published: a run")
 
 
+def test_ten_classes_that_differ_are_listed_and_the_others_counted(
+    check: Call, shapes: type[Shapes], capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes.published = 4
+    monkeypatch.setattr("benchmark.commands.check_data.N_SHOWN", 2)
+    assert check() == 1
+    lines = lines_of(capsys)
+    listed = [line.split("\t")[1:] for line in lines if line.startswith("photo\t")]
+    assert listed[:2] == [["circle", "3", "4", "-1"], ["cross", "3", "4", "-1"]]
+    assert listed[2] == ["3 more that differ (--json lists them)", "9", "12", "-3"]
+    assert listed[3] == ["all 5 classes", "15", "20", "-5"]
+    # A class that lacks sketches and photos is one class.
+    assert lines[-1].startswith("5 classes with fewer pictures than published: ")
+
+
 @pytest.mark.parametrize("published", [2, None])
 def test_more_pictures_than_published_or_no_published_number_are_no_error(
     published: int | None, check: Call, shapes: type[Shapes]

@@ -24,6 +24,28 @@ def test_an_unknown_folder_is_an_error_with_the_nearest_class(sketchy):
     assert missing.split(": ")[1].startswith("airplane.")
 
 
+def test_a_word_that_is_like_no_class_gets_no_suggestion(sketchy):
+    add(sketchy.part("orig") / "stapler" / "1.jpg")
+    (error,) = sketchy.findings("error")
+    assert "spelt most like" not in error
+
+
+def test_many_unknown_folders_are_another_data_set_and_one_error(sketchy):
+    for i in range(40):
+        add(sketchy.part("orig") / f"thing {i}" / "1.jpg")
+    (error,) = sketchy.findings("error")
+    assert "40 of 165 folders of original photos mean none of the 125 classes: thing 0, thing 1," in error
+    assert "another data set" in error
+
+
+def test_pictures_beside_the_class_folders_are_a_warning(sketchy):
+    add(sketchy.part("orig") / "loose.jpg")
+    (sketchy.part("orig") / "class_labels.txt").write_text("airplane 0\n")
+    assert [text for text in sketchy.findings("warning") if "beside" in text] == [
+        "1 picture(s) beside the class folders, of no class: loose.jpg. They are left out."
+    ]
+
+
 def test_index_raises_the_first_error_and_counts_the_others(sketchy):
     sketchy.folder("orig", "airplane").rename(sketchy.part("orig") / "aeroplane")
     with pytest.raises(BenchmarkError, match=r"aeroplane means none .* Errors beside this one: 1"):

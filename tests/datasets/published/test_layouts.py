@@ -93,6 +93,13 @@ def test_the_nearest_layout_is_told_with_what_it_lacks(sketchy):
     assert len(sketchy.open("sketchy").index().photos) == 250
 
 
+@pytest.mark.parametrize("below", ["dataset/Sketchy/256x256", "dataset/Sketchy/256x256/sketch"])
+def test_a_root_too_far_down_is_told_which_one_would_do(sketchy, below):
+    sketchy.root /= below
+    with pytest.raises(BenchmarkError, match=r"One lies under .*/dataset/Sketchy: name that as --data-root"):
+        sketchy.open().index()
+
+
 def test_other_renderings_of_the_sketches_are_not_taken_for_the_published_ones(lay_out):
     copy = lay_out("sketchy_ext", "A")
     copy.part("sketch").rename(copy.part("sketch").with_name("tx_000100000000"))
@@ -125,7 +132,7 @@ def test_a_second_name_of_one_folder_is_no_second_place(tuberlin):
 
 
 def test_a_missing_root_is_named(lay_out, tmp_path):
-    with pytest.raises(BenchmarkError, match=r"nowhere does not exist\. Expected layout: layout A"):
+    with pytest.raises(BenchmarkError, match=r"nowhere does not exist\. Expected layout: \n  layout A"):
         lay_out("sketchy_ext", "D").open(root=tmp_path / "nowhere").index()
 
 
