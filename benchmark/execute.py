@@ -89,6 +89,7 @@ def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
         split_family=run.split.family,
         environment=describe_environment(data.where.device),
         skipped_files=list(data.index.skipped),
+        lacking=dict(data.index.lacking),
     )
 
 

@@ -123,6 +123,7 @@ class Record(BaseModel):
 
     variant: "" for a method as the suite runs it, else what sets this row apart, such as "smoke" or
     "without latent": rows of a table are (method, variant). split_family: splits drawn together share one.
+    lacking: kind of picture -> number found and number published, where the data lack some.
     scores, per_class and the arrays beside the record are of queries of unseen classes; seen_scores of those
     of seen classes in the same gallery, where the setting has any.
     """
@@ -163,6 +164,7 @@ class Record(BaseModel):
     distance: str | None = None
     n_parameters: int | None = None
     skipped_files: list[str] = []
+    lacking: dict[str, tuple[int, int]] = {}
 
     @property
     def family(self) -> str:

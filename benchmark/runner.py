@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ from benchmark.records import StoredRun, read_run, run_folder, stored_runs, swee
 from benchmark.registry import BACKBONES, DATASETS, METHODS
 from benchmark.suite import Suite
 from datasets.arrangement import require_positives
+from datasets.base import DatasetIndex
 
 Rerun = Literal["missing", "failed", "all"]
 
@@ -66,9 +67,20 @@ def prepare_suite(
         index = data.read(progress)
     for split in data.splits():
         require_positives(index, data.arrangement(split), data.terms)
-    if index.found:
-        display.message_once(f"{data.dataset.id}: {index.found}")
+    for text in (index.found, *_left_out(index)):
+        if text:
+            display.message_once(f"{data.dataset.id}: {text}")
     return data
+
+
+def _left_out(index: DatasetIndex) -> Iterator[str]:
+    """What somebody who starts a run should know of a copy that is not whole."""
+    if index.lacking:
+        parts = ", ".join(f"{n:,} of {published:,} {noun}" for noun, (n, published) in index.lacking.items())
+        yield f"fewer pictures than published: {parts}. `check-data` says which classes lack some."
+    if n := len(index.skipped):
+        names = ", ".join(index.skipped[:3]) + (", …" if n > 3 else "")
+        yield f"{n:,} unreadable {'picture' if n == 1 else 'pictures'} left out: {names}"
 
 
 def run_suite(data: PreparedData, display: SuiteDisplay, *, rerun: Rerun = "missing") -> SuiteResult:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -54,7 +54,8 @@ class DatasetIndex:
     """All items of a data set, found and checked.
 
     skipped: names left out by `--skip-corrupt`. found: in a sentence, where the data set lies and how that
-    was recognised; "" where there is nothing to recognise.
+    was recognised; "" where there is nothing to recognise. lacking: kind of picture -> number found and
+    number published, where fewer were found.
     """
 
     class_names: tuple[str, ...]
@@ -62,6 +63,7 @@ class DatasetIndex:
     photos: Items
     skipped: tuple[str, ...] = ()
     found: str = ""
+    lacking: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def items(self, modality: Modality) -> Items:
         """The sketches or the photos."""

@@ -66,7 +66,7 @@ class Fold:
     """One split: what was ranked, and what a random order scores. counts is None when no run finished.
 
     protocol: that of its runs. n_used: metric -> queries that have a value. n_skipped_files: left out as
-    unreadable.
+    unreadable. lacking: kind of picture -> number found and number published, where the data lack some.
     """
 
     split: str
@@ -76,6 +76,7 @@ class Fold:
     chance_pr_curve: tuple[float, ...] | None
     n_used: Mapping[str, int]
     n_skipped_files: int
+    lacking: Mapping[str, tuple[int, int]]
     query_names: frozenset[str]
 
     @property
@@ -309,6 +310,7 @@ def _fold(
         chance=values.chance,
         chance_pr_curve=None if curve is None else tuple(curve),
         n_skipped_files=len(finished[0].skipped_files) if finished else 0,
+        lacking=finished[0].lacking if finished else {},
         n_used={
             metric: score.n_queries_used for record in finished[:1] for metric, score in record.scores.items()
         },

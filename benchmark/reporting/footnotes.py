@@ -82,6 +82,10 @@ def _data(comparison: Comparison) -> str:
         f"{protocol.direction}, relevance {protocol.relevance}, exclusions {protocol.exclusions}; "
         f"{mean} ({', '.join(splits)})."
     )
+    lacking = {noun: numbers for fold in comparison.folds for noun, numbers in fold.lacking.items()}
+    if lacking:
+        parts = ", ".join(f"{n:,} of {published:,} {noun}" for noun, (n, published) in lacking.items())
+        text += f" The copy that was measured has fewer pictures than published: {parts}."
     # A data set of a plugin may be unknown here; its records are not.
     caution = DATASETS.get(protocol.dataset).card.caution if protocol.dataset in DATASETS.ids() else ""
     return f"{text} {caution}" if caution else text

@@ -7,6 +7,7 @@ names and the same order in every layout, so that results of two copies can be c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ import numpy as np
 from benchmark.errors import BenchmarkError
 from datasets.base import DatasetIndex, Progress, Roles, SketchPhotoDataset
 from datasets.classes import class_facts
-from datasets.published.counts import Published, class_counts, count_findings
+from datasets.published.counts import Published, class_counts, count_findings, lacking
 from datasets.published.file_lists import FileLists, choose_listed, read_file_lists
 from datasets.published.items import Objects, make_items, without
 from datasets.published.layouts import Layout, Place, recognise
@@ -69,7 +70,8 @@ class PublishedDataset(SketchPhotoDataset):
             for path, name in zip(some.files, some.names, strict=True)
             if path in faults
         )
-        return self._index([without(one, faults) for one in scanned], index.found, skipped)
+        left = self._index([without(one, faults) for one in scanned], index.found, skipped)
+        return replace(left, lacking=index.lacking)
 
     def survey(self, progress: Progress | None = None) -> Survey:
         """Look at every folder and every file list; raise nothing and read no picture."""
@@ -94,12 +96,12 @@ class PublishedDataset(SketchPhotoDataset):
         gallery = protocol.removesuffix(SUBSET)
         sources = np.array(index.photos.sources)
         there = set(index.photos.sources or ())
-        lacking = sorted({*self.tested_sources(gallery), *self.trained_sources(gallery)} - there)
-        if lacking:
+        absent = sorted({*self.tested_sources(gallery), *self.trained_sources(gallery)} - there)
+        if absent:
             raise BenchmarkError(
-                f"protocol '{protocol}' of data set '{self.id}' needs the photos '{lacking[0]}', which this "
-                f"copy does not have apart ({index.found}). Choose a protocol of {', '.join(sorted(there))}, "
-                "or fetch a copy in layout A or B."
+                f"protocol '{protocol}' of data set '{self.id}' needs the photos '{absent[0]}', which this "
+                f"copy does not have apart ({index.found}). Use --protocol {', '.join(sorted(there))}, or "
+                "fetch a copy in layout A or B."
             )
         n_sketches, n_photos = self.subset if protocol.endswith(SUBSET) else (1, 1)
         every_sketch = np.ones(len(index.sketches), bool)
@@ -144,7 +146,7 @@ class PublishedDataset(SketchPhotoDataset):
             # Of what lies on the disk: lists leave out pictures that nobody has to fetch.
             counts = class_counts(scanned, names.class_names, self._published())
             _use_lists(lists, place, scanned, names, findings)
-            index = self._index(scanned, found)
+            index = replace(self._index(scanned, found), lacking=lacking(scanned, counts, self.totals))
         except BenchmarkError as error:
             findings.append(Finding("error", "data set", str(self._root), str(error)))
         findings = [

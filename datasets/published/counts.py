@@ -31,6 +31,22 @@ def class_counts(
     )
 
 
+def lacking(
+    scanned: Sequence[ScannedPart], counts: Sequence[ClassCount], totals: Totals
+) -> dict[str, tuple[int, int]]:
+    """Noun of a part -> pictures found and published, where fewer were found than any source states."""
+    found = {}
+    for one in scanned:
+        mine = [count for count in counts if count.part == one.part.label]
+        n_found = sum(count.n_found for count in mine)
+        n_published = totals.get(one.part.key, (0, 0))[0]
+        if all(count.n_published is not None for count in mine):
+            n_published = sum(count.n_published or 0 for count in mine)
+        if n_found < n_published:
+            found[one.part.noun] = (n_found, n_published)
+    return found
+
+
 def count_findings(
     scanned: Sequence[ScannedPart], counts: Sequence[ClassCount], totals: Totals
 ) -> Iterator[Finding]:

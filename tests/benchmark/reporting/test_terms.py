@@ -133,6 +133,21 @@ def test_without_seen_queries_there_is_no_generalised_table(make_run):
     assert "Generalised" not in text
 
 
+def test_the_footnote_on_data_says_what_a_copy_lacks(make_run):
+    whole, part = make_run(), make_run(lacking={"sketches": (250, 75_481), "photos": (7, 9)})
+    assert "fewer pictures" not in notes(compare([whole]))["Data"]
+    assert (
+        "fewer pictures than published: 250 of 75,481 sketches, 7 of 9 photos."
+        in (notes(compare([part]))["Data"])
+    )
+
+
+def test_the_footnote_counts_copies_that_did_not_train(make_run):
+    run = make_run(counts={"n_copies_left_out": 3})
+    text = notes(compare([run]))["Left out"]
+    assert text == "3 training items of fold0 with the same picture as an item of an unseen class"
+
+
 def test_csv_holds_seen_and_harmonic_with_the_mean_alone(make_run):
     run = make_run(seen_scores=seen(map=0.25), protocol=HELD_OUT)
     lines = list(csv.DictReader(io.StringIO(render(compare([run]), "csv", per_fold=True))))

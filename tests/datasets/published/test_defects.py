@@ -191,6 +191,18 @@ def test_counts_stand_beside_the_published_ones(sketchy):
     assert ClassCount("airplane", "sketch", 2, 709) in counts
 
 
+def test_an_index_knows_how_many_pictures_its_copy_lacks(sketchy, tuberlin, lay_out, tmp_path):
+    assert sketchy.open().index().lacking == {
+        "sketches": (250, 75_481),
+        "original photos": (250, 12_500),
+        "extended photos": (250, 73_002),
+    }
+    # Photos of TU-Berlin are not counted by class: the least total that anybody found.
+    assert tuberlin.open().index().lacking == {"sketches": (500, 20_000), "photos": (500, 204_070)}
+    # Of QuickDraw only the unseen classes are counted anywhere.
+    assert lay_out("quickdraw_ext", "B", root=tmp_path / "quick").open().index().lacking == {}
+
+
 def test_classes_with_fewer_pictures_than_published_are_one_warning_a_part(sketchy):
     warnings = sketchy.findings("warning")
     assert len(warnings) == 3

@@ -138,7 +138,7 @@ def test_a_protocol_that_needs_the_original_folder_is_refused_without_it(lay_out
     dataset = lay_out("sketchy_ext", layout).open()
     index = dataset.index()
     with pytest.raises(
-        BenchmarkError, match=rf"needs the photos 'orig', which .*layout {layout} .*Choose a protocol of ext,"
+        BenchmarkError, match=rf"needs the photos 'orig', which .*layout {layout} .*Use --protocol ext,"
     ):
         dataset.roles(index, protocol)
     assert dataset.roles(index, "ext").test_photos.all()
