@@ -21,8 +21,8 @@ PAIR_S = 6e-8
 """Seconds a pair of query and photo: 13 to 17 s for 15,229 x 17,101 at 64-d to 1280-d, two busy cores."""
 _COPIES = 4.5
 """Of the training rows, in all: 3.6 GiB were used for 128,653 of them at 1280-d, seven of ten by these."""
-_BASE_MIB = 600.0
-"""Python, torch and the backbone."""
+_BASE_MIB = 1000.0
+"""Python, torch and the backbone at work on several pictures: 1,017 MiB on two cores."""
 
 
 @dataclass(frozen=True)

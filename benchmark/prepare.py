@@ -198,7 +198,7 @@ class PreparedData:
         """Read or compute the features of all pictures, sketches first."""
         if self._features is not None:
             return
-        n_sketches, n_photos = len(self.index.sketches), len(self.index.photos)
+        n_sketches, n_photos = (len(set(self.digests(modality))) for modality in MODALITIES)
 
         def extracted(modality: Modality, n_before: int) -> Features:
             return extract(

@@ -16,6 +16,8 @@ from benchmark.registry import BACKBONES, DATASETS, METHODS
 from benchmark.suite import Suite
 from datasets.arrangement import require_positives
 from datasets.base import DatasetIndex
+from datasets.preprocessing import preset
+from datasets.splits import committed_split, committed_split_ids
 
 Rerun = Literal["missing", "failed", "all"]
 
@@ -50,6 +52,25 @@ def grids_of(suites: Iterable[Suite], where: Where) -> tuple[Suite, ...]:
     return tuple(divided)
 
 
+def check_names(suite: Suite) -> None:
+    """Look up what a suite names, before anything is looked for on the disk.
+
+    Raises BenchmarkError for a method, data set, backbone, protocol, preset or committed split that is not
+    known.
+    """
+    for method in () if suite.methods == "all" else suite.methods:
+        METHODS.get(method)
+    BACKBONES.get(suite.backbone)
+    preset(suite.preprocessing)
+    kind = DATASETS.get(suite.dataset)
+    if suite.protocol is not None:
+        kind.check_protocol(suite.protocol)
+    folder = kind.splits_folder or suite.dataset
+    if isinstance(suite.splits, tuple) and committed_split_ids(folder):
+        for split_id in suite.splits:
+            committed_split(suite.dataset, split_id, folder=folder)
+
+
 def prepare_suite(
     suite: Suite, where: Where, display: SuiteDisplay, *, before: Sequence[PreparedData] = ()
 ) -> PreparedData:
@@ -60,6 +81,7 @@ def prepare_suite(
     """
     for registry in (METHODS, DATASETS, BACKBONES):
         registry.freeze()
+    check_names(suite)
     alike = next((data for data in before if data.suite.dataset == suite.dataset), None)
     data = PreparedData(suite, where, alike=alike)
     grid(suite, data.splits())

@@ -160,10 +160,9 @@ def load_suite(name: str) -> tuple[Suite, ...]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         tables = _grids(content, path)
-        parts = _parts(tables)
         return tuple(
             Suite(**{**table, "name": path.stem, "part": part})
-            for table, part in zip(tables, parts, strict=True)
+            for table, part in zip(tables, names_apart(tables), strict=True)
         )
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BenchmarkError(f"suite {path} is not valid TOML: {error}") from error
@@ -186,8 +185,8 @@ def _grids(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     return tables
 
 
-def _parts(tables: list[dict[str, Any]]) -> list[str]:
-    """Name grids by what sets each apart from the others of its suite, and by number where that fails."""
+def names_apart(tables: list[dict[str, Any]]) -> list[str]:
+    """Name grids, given by their fields, by what sets each apart from the others, else by number."""
     parts = [_part(table, tables) for table in tables]
     return [
         part if parts.count(part) == 1 else ", ".join(filter(None, (part, f"grid {number}")))

@@ -177,9 +177,9 @@ class SketchPhotoDataset(ABC):
         sketches, photos = np.ones(len(index.sketches), bool), np.ones(len(index.photos), bool)
         return Roles(sketches, photos, sketches.copy(), photos.copy())
 
-    def check_protocol(self, protocol: str) -> None:
+    @classmethod
+    def check_protocol(cls, protocol: str) -> None:
         """Raise BenchmarkError when the data set has no protocol of this name."""
-        if protocol not in self.card.protocols:
-            raise BenchmarkError(
-                f"data set '{self.id}' has no protocol '{protocol}'. Known: {', '.join(self.card.protocols)}."
-            )
+        if protocol not in cls.card.protocols:
+            known = ", ".join(cls.card.protocols)
+            raise BenchmarkError(f"data set '{cls.card.id}' has no protocol '{protocol}'. Known: {known}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -147,6 +147,21 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
             f"no stored run fits suite '{suite}'. `run_benchmark.py run --suite {suite}` makes them."
         )
     return tuple(chosen)
+
+
+def one_by_one(chosen: Sequence[Chosen], act: Callable[[Chosen], None]) -> None:
+    """Call `act` for the runs of every table; a table that cannot be made does not stop the others.
+
+    Raises BenchmarkError at the end, with the reason of each that could not.
+    """
+    faults = []
+    for part in chosen:
+        try:
+            act(part)
+        except BenchmarkError as error:
+            faults.append(f"{part.name}: {error}" if len(chosen) > 1 else str(error))
+    if faults:
+        raise BenchmarkError("\n".join(faults))
 
 
 def _fits(grid: SuiteGrid, given: Mapping[str, Any]) -> bool:

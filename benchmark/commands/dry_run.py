@@ -21,11 +21,14 @@ def dry_run(grids: Sequence[Suite], where: Where, display: SuiteDisplay, *, reru
     """Print the forecast of every grid, divided as for a run; return 1 when one could not run as it is."""
     from benchmark.display import duration
     from benchmark.forecast import forecast
-    from benchmark.runner import prepare_suite
+    from benchmark.runner import check_names, prepare_suite
 
-    total_s, n_unknown, faults, n_grids = 0.0, 0, 0, 0
+    total_s, n_unknown, n_grids = 0.0, 0, 0
+    faults: list[str] = []
     prepared: list[PreparedData] = []
     extracted: set[tuple[str, ...]] = set()
+    for suite in grids:
+        check_names(suite)
     for suite in _divided(grids, where):
         n_grids += 1
         typer.echo(f"{suite.name}{f', {suite.part}' if suite.part else ''}: {suite.title}")
@@ -33,8 +36,9 @@ def dry_run(grids: Sequence[Suite], where: Where, display: SuiteDisplay, *, reru
             prepared.append(prepare_suite(suite, where, display, before=prepared))
             found = forecast(prepared[-1], rerun=rerun, extracted=extracted)
         except BenchmarkError as error:
-            faults += 1
-            typer.echo(f"  missing: {error}")
+            is_new = str(error) not in faults
+            typer.echo(f"  cannot run: {error if is_new else 'for the same reason'}")
+            faults.append(str(error))
             continue
         total_s, n_unknown = total_s + found.seconds, n_unknown + found.n_unknown
         for line in _lines(found):
@@ -42,7 +46,7 @@ def dry_run(grids: Sequence[Suite], where: Where, display: SuiteDisplay, *, reru
     unknown = f", and {n_unknown} runs of methods that never ran here" if n_unknown else ""
     typer.echo(f"In all about {duration(total_s)}{unknown}. Nothing was run.")
     if faults:
-        typer.echo(f"{faults} of {n_grids} grids lack what they need on this disk: see 'missing' above.")
+        typer.echo(f"{len(faults)} of {n_grids} grids cannot run as they are: see above.")
     return 1 if faults else 0
 
 
@@ -69,7 +73,7 @@ def _lines(found: GridForecast) -> list[str]:
         f"test: {terms.setting}, {terms.direction}, queries {terms.queries_name}, relevance "
         f"{terms.relevance}, preprocessing {data.preprocessing.id}",
         f"features: {found.n_pictures - found.n_to_extract - found.n_counted_before:,} of "
-        f"{found.n_pictures:,} pictures cached"
+        f"{found.n_pictures:,} different pictures cached"
         + (f", {found.n_counted_before:,} to extract for a grid above" if found.n_counted_before else "")
         + (
             f", {found.n_to_extract:,} to extract, about {duration(found.extract_s)}"
@@ -83,5 +87,7 @@ def _lines(found: GridForecast) -> list[str]:
         if own.seconds is not None and not own.is_alike:
             seconds += ", judged by another configuration"
         lines.append(f"  {own.run.label}: {own.run.config.source}, {seconds}")
-    lines.append(f"memory: about {found.memory_mib / 1024:.1f} GiB; time: about {duration(found.seconds)}")
+    unknown = f" and {found.n_unknown} runs of unknown time" if found.n_unknown else ""
+    time = f"about {duration(found.seconds)}{unknown}"
+    lines.append(f"memory: about {found.memory_mib / 1024:.1f} GiB; time: {time}")
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -131,13 +131,13 @@ def run(
     run_benchmark.py run --dataset emoji54 --direction photo2photo --preprocessing zse
     """
     device = options.set_up(device, threads, plugin)
+    from benchmark.commands.flagged_grids import CHOOSING, changed, fitting, given
     from benchmark.display import SuiteDisplay
     from benchmark.runner import grids_of
     from benchmark.suite import load_suite
 
     base = load_suite(suite or "default")
-    chosen = changed(
-        base,
+    flags = given(
         methods=options.words(methods),
         dataset=dataset,
         protocol=protocol,
@@ -153,6 +153,7 @@ def run(
         codes=codes,
         bits=bits,
     )
+    chosen = changed(base, flags)
     where = options.make_where(
         cache_dir=cache_dir,
         results_dir=results_dir,
@@ -162,6 +163,11 @@ def run(
         limit=limit,
     )
     display = SuiteDisplay(options.progress_console())
+    if left_out := [grid for grid in base if grid not in fitting(base, flags)]:
+        display.message(
+            f"{' '.join(f'--{name}' for name in flags if name in CHOOSING)}: {len(base) - len(left_out)} of the {len(base)} grids of suite "
+            f"'{base[0].name}' fit. Left out: {'; '.join(grid.part for grid in left_out)}."
+        )
     if dry_run:
         from benchmark.commands.dry_run import dry_run as say
 
@@ -172,8 +178,8 @@ def run(
 def _run_all(
     grids: Sequence[Suite], base: Sequence[Suite], where: Where, display: SuiteDisplay, rerun: Rerun
 ) -> int:
+    from benchmark.commands.flagged_grids import is_of, own_name
     from benchmark.commands.report import report
-    from benchmark.records import digest
     from benchmark.runner import prepare_suite, run_suite
 
     prepared: list[PreparedData] = []
@@ -187,61 +193,11 @@ def _run_all(
     has_failed = False
     for data in prepared:
         result = run_suite(data, display, rerun=rerun.value)
-        # A grid of one's own does not overwrite the tables and figures of a suite or of another grid.
-        terms = digest(data.suite.model_dump(mode="json"))[:6]
         is_named = any(is_of(data.suite, own) for own in base)
-        name = data.suite.file_name if is_named else f"{data.dataset.id}-{terms}"
+        name = data.suite.file_name if is_named else own_name(data)
         report(result, name, where.results_dir, display)
         has_failed |= bool(result.failed)
     return RUN_FAILED if has_failed else 0
-
-
-def is_of(suite: Suite, grid: Suite) -> bool:
-    """Whether a suite is this grid, or the splits of one family that it was divided into."""
-    if suite == grid:
-        return True
-    whole = suite.model_copy(update={"splits": grid.splits, "part": grid.part})
-    is_share = grid.splits == "all" or set(suite.splits) < set(grid.splits)
-    return is_share and suite.part != grid.part and whole == grid
-
-
-def changed(grids: Sequence[Suite], **flags: Any) -> tuple[Suite, ...]:
-    """Return the grids with the flags that were given; a flag that some grids already meet chooses these.
-
-    Raises BenchmarkError for flags that do not fit together.
-    """
-    changes: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
-    for name in ("methods", "splits"):
-        if changes.get(name) == ("all",):
-            changes[name] = "all"
-    for name in ("dataset", "protocol", "setting", "direction", "splits"):
-        fitting = [suite for suite in grids if getattr(suite, name) == changes.get(name)]
-        if name in changes and fitting:
-            grids = fitting
-    found: list[Suite] = []
-    for suite in (_changed(suite, changes) for suite in grids):
-        # Grids that the flags made equal are one, whatever set them apart before.
-        if not any(suite == other.model_copy(update={"part": suite.part}) for other in found):
-            found.append(suite)
-    return tuple(found)
-
-
-def _changed(suite: Suite, changes: dict[str, Any]) -> Suite:
-    if changes.get("dataset", suite.dataset) != suite.dataset:
-        # Splits and protocol of the suite's data set mean nothing on another one.
-        changes = {"splits": "default", "protocol": None, **changes}
-    if "methods" in changes:
-        changes = {**changes, "variants": ()}
-    if changes.get("direction", suite.direction) != suite.direction and "queries" not in changes:
-        changes = {**changes, "queries": None}
-    changed = suite.model_copy(update=changes)
-    _ = changed.terms  # which refuses what it does not know
-    if "bits" in changes and not changed.codes.is_itq:
-        raise BenchmarkError(
-            f"--bits {changed.bits}: only ITQ has a number of bits, and codes are '{changed.codes}'. "
-            "Add --codes itq."
-        )
-    return changed
 
 
 def _numbers(text: str | None) -> tuple[int, ...] | None:

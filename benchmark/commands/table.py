@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands import options
-from benchmark.commands.chosen_runs import Flags, Reference, choose_runs, chooses_runs
+from benchmark.commands.chosen_runs import Chosen, Flags, Reference, choose_runs, chooses_runs, one_by_one
 from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, ResultsDir
 from benchmark.errors import BenchmarkError
 
@@ -78,7 +78,8 @@ def table(
             f"{', '.join(part.name for part in chosen)}. Choose one, such as with --dataset or --direction."
         )
     wanted = options.words(metrics)
-    for part in chosen:
+
+    def show(part: Chosen) -> None:
         measured = part.runs if wanted is None else shown_with_metrics(part.runs, wanted)
         comparison = compare(measured, reference=reference or part.reference, metric_ids=wanted)
         _require_row(comparison, reference)
@@ -86,6 +87,8 @@ def table(
             print_comparison(comparison)
         else:
             typer.echo(tables.render(comparison, format.value, per_fold=True))
+
+    one_by_one(chosen, show)
 
 
 @chooses_runs
@@ -109,8 +112,8 @@ def plot(
     from benchmark.reporting.retrieval_plot import best_run, retrieval
 
     narrowing = {name: value for name, value in flags.items() if name in _NARROWING and value is not None}
-    chosen = choose_runs(results_dir, flags)
-    for of_table in chosen:
+
+    def draw(of_table: Chosen) -> None:
         comparison = compare(of_table.runs, reference=reference or of_table.reference)
         _require_row(comparison, reference)
         parts = [of_table.name, picture.value]
@@ -128,6 +131,8 @@ def plot(
             parts += [run.record.method, run.record.protocol.split]
         for path in save_figure(figure, results_dir / "figures" / "-".join(parts)):
             typer.echo(path)
+
+    one_by_one(choose_runs(results_dir, flags), draw)
 
 
 def _require_row(comparison: Comparison, reference: str | None) -> None:

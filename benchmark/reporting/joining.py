@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchmark.errors import BenchmarkError
 from benchmark.records import Protocol, Record, StoredRun
@@ -11,6 +11,13 @@ from benchmark.records import Protocol, Record, StoredRun
 # A split is a column of the table; everything else must be equal.
 SPLIT_FIELDS = ("split", "split_sha256")
 _MADE_BY = ("config", "source_sha256", "class_vectors_sha256")
+_FOLLOWERS = {
+    "dataset": ("protocol", "file_list_sha256"),
+    "direction": ("queries", "exclusions"),
+    "backbone": ("weights_sha256", "backbone_preprocessing"),
+    "preprocessing": ("backbone_preprocessing",),
+}
+"""Fields that differ because another one does."""
 _FLAGS = {
     "dataset": "--dataset",
     "protocol": "--protocol",
@@ -23,6 +30,7 @@ _FLAGS = {
     "codes": "--codes",
     "metric_engine": "--suite",  # which takes the present engine alone
 }
+N_FOLDERS = 4
 
 
 def by_dataset(runs: Iterable[StoredRun]) -> dict[str, list[StoredRun]]:
@@ -55,14 +63,14 @@ def check_same_terms(runs: Sequence[StoredRun]) -> None:
     """Raise BenchmarkError when runs differ in anything but method, configuration, split and seed.
 
     Splits must be of one family, such as folds: a mean over class lists of different origin says nothing.
-    The message names the first field that differs, its values with the methods behind them, and the flags
-    that choose between them.
+    The message names the fields that differ, their values with the methods behind them, and what chooses
+    between them.
     """
     terms = [_terms(run.record) for run in runs]
-    for field in terms[0]:
-        if len({term[field] for term in terms}) > 1:
-            values = [(term[field], row_name(run.record)) for term, run in zip(terms, runs, strict=True)]
-            raise BenchmarkError(_refusal(field, values))
+    differing = [field for field in terms[0] if len({term[field] for term in terms}) > 1]
+    implied = {follower for field in differing for follower in _FOLLOWERS.get(field, ())}
+    if fields := [field for field in differing if field not in implied]:
+        raise BenchmarkError(_refusal({field: [term[field] for term in terms] for field in fields}, runs))
     families = [(run.record.family, row_name(run.record)) for run in runs]
     if len({family for family, _ in families}) > 1:
         splits = sorted({run.record.protocol.split for run in runs})
@@ -72,9 +80,9 @@ def check_same_terms(runs: Sequence[StoredRun]) -> None:
             "`list splits --dataset` shows how far they overlap."
         )
     for split, of_split in _by_split(runs).items():
-        lists = [(run.record.protocol.split_sha256[:12], row_name(run.record)) for run in of_split]
-        if len({sha for sha, _ in lists}) > 1:
-            raise BenchmarkError(_refusal(f"split_sha256 of split '{split}'", lists))
+        lists = [run.record.protocol.split_sha256[:12] for run in of_split]
+        if len(set(lists)) > 1:
+            raise BenchmarkError(_refusal({f"split_sha256 of split '{split}'": lists}, of_split))
 
 
 def newest(runs: Sequence[StoredRun]) -> tuple[dict[str, dict[str, list[StoredRun]]], int]:
@@ -109,21 +117,34 @@ def _terms(record: Record) -> dict[str, str]:
     }
 
 
-def _refusal(field: str, values: Sequence[tuple[str, str]]) -> str:
-    counts = Counter(value for value, _ in values)
-    sides = " and ".join(
-        f"{value!r} in {n} ({', '.join(sorted({name for own, name in values if own == value}))})"
-        for value, n in counts.most_common()
-    )
-    flag = _FLAGS.get(field)
-    remedy = (
-        f"Keep one with {flag}"
-        if flag
-        else "No flag chooses between them: move the folders of one side out of results/runs"
-    )
+def _refusal(values_of: Mapping[str, Sequence[str]], runs: Sequence[StoredRun]) -> str:
+    """values_of: field that differs -> its value in each of the runs."""
+    sides, flags, odd = [], [], []
+    for field, values in values_of.items():
+        rows_of: dict[str, list[StoredRun]] = defaultdict(list)
+        for value, run in zip(values, runs, strict=True):
+            rows_of[value].append(run)
+        by_number = sorted(rows_of.items(), key=lambda side: -len(side[1]))
+        texts = [
+            f"{value!r} in {len(own)} ({', '.join(sorted({row_name(run.record) for run in own}))})"
+            for value, own in by_number
+        ]
+        sides.append(f"{field} is {' and '.join(texts)}")
+        if field in _FLAGS:
+            flags.append(_FLAGS[field])
+        else:
+            odd += [run.folder for _, own in by_number[1:] for run in own]
+    remedies = []
+    if flags:
+        remedies.append(f"Keep one{' of each' if len(flags) > 1 else ''} with {' and '.join(flags)}")
+    if odd:
+        folders = dict.fromkeys(map(str, odd))
+        shown = ", ".join([*folders][:N_FOLDERS]) + (" and others" if len(folders) > N_FOLDERS else "")
+        choice = "No flag chooses between them" if not flags else "Where no flag chooses"
+        remedies.append(f"{choice}: move the folders of one side out of results/runs, such as {shown}")
     return (
-        f"these {len(values)} runs were not measured the same way: {field} is {sides}. "
-        f"{remedy}, or run the others again under the same terms."
+        f"these {len(runs)} runs were not measured the same way: {'; '.join(sides)}. "
+        f"{'. '.join(remedies)}, or run the others again under the same terms."
     )
 
 

@@ -139,9 +139,9 @@ def test_data_and_terms_are_printed(say: Say) -> None:
 
 def test_features_are_counted_as_cached_once_a_run_has_made_them(say: Say, really_run: Run) -> None:
     flags = (*FOLDER, "--methods", "centred")
-    assert "features: 0 of 30 pictures cached, 30 to extract, about" in say(*flags)[1]
+    assert "features: 0 of 30 different pictures cached, 30 to extract, about" in say(*flags)[1]
     really_run("frozen")
-    assert "features: 30 of 30 pictures cached\n" in say(*flags)[1]
+    assert "features: 30 of 30 different pictures cached\n" in say(*flags)[1]
 
 
 def test_a_preset_that_changes_sketches_alone_finds_the_photos_cached(
@@ -150,12 +150,12 @@ def test_a_preset_that_changes_sketches_alone_finds_the_photos_cached(
     monkeypatch.setitem(PRESETS, "inverted", Preprocessing("inverted", "", invert_sketch=True))
     really_run("frozen", preprocessing="stretch")
     _, printed = say(*FOLDER, "--methods", "centred", "--preprocessing", "inverted")
-    assert "features: 15 of 30 pictures cached, 15 to extract" in printed
+    assert "features: 15 of 30 different pictures cached, 15 to extract" in printed
 
 
 def test_methods_that_read_pictures_wait_for_no_feature(say: Say) -> None:
     _, printed = say(*FOLDER, "--methods", "mean_colour")
-    assert "features: 0 of 30 pictures cached\n" in printed
+    assert "features: 0 of 30 different pictures cached\n" in printed
 
 
 def test_features_that_two_grids_share_are_to_be_extracted_once(say: Say, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_picture_that_lies_in_two_places_is_counted_once(
     shutil.copytree(picture_root, root)
     shutil.copyfile(root / "photo" / "star" / "star-0.png", root / "photo" / "star" / "star-1.png")
     _, printed = say(*FOLDER, "--methods", "centred", root=root)
-    assert "features: 0 of 29 pictures cached, 29 to extract" in printed
+    assert "features: 0 of 29 different pictures cached, 29 to extract" in printed
 
 
 def test_finished_runs_are_counted_and_not_listed(say: Say, really_run: Run) -> None:
@@ -232,10 +232,12 @@ def test_a_time_is_judged_by_the_same_configuration_where_there_is_one(say: Say,
 def test_a_missing_data_root_is_named_and_the_next_grid_still_printed(say: Say, tmp_path: Path) -> None:
     code, printed = say("--suite", write_suite(tmp_path, "folder", "small"), root=None)
     assert code == 1
-    first, second = printed.split("mine, small: Several")
-    assert "mine, folder: Several\n  missing: data set 'folder' needs --data-root DIR" in first
+    first, second = printed.split("mine, small: ")
+    assert (
+        "mine, folder: changed by --backbone\n  cannot run: data set 'folder' needs --data-root DIR" in first
+    )
     assert "15 sketches, 15 photos" in second
-    assert "1 of 2 grids lack what they need on this disk" in second
+    assert "1 of 2 grids cannot run as they are" in second
 
 
 @pytest.mark.parametrize(
@@ -248,10 +250,29 @@ def test_what_is_missing_below_the_data_root_is_named_and_the_next_grid_still_pr
     shutil.copytree(picture_root, root, ignore=lambda folder, names: {lacking} & set(names))
     code, printed = say("--suite", write_suite(tmp_path, "folder", "small"), root=root)
     assert code == 1
-    assert re.search(rf"^  missing: .*{named}", printed, re.M)
-    assert "15 sketches, 15 photos" in printed.split("mine, small: Several")[1]
+    assert re.search(rf"^  cannot run: .*{named}", printed, re.M)
+    assert "15 sketches, 15 photos" in printed.split("mine, small: ")[1]
 
 
 def test_a_dry_run_in_which_nothing_lacks_ends_well(say: Say, tmp_path: Path) -> None:
     code, printed = say("--suite", write_suite(tmp_path, "small"), root=None)
-    assert (code, "missing" in printed) == (0, False)
+    assert (code, "cannot run" in printed) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("methods", "zcmr"), ("preprocessing", "zs"), ("protocol", "all"), ("backbone", "resnet")],
+)
+def test_a_name_that_there_is_not_ends_the_call_at_once(say: Say, flag: str, value: str) -> None:
+    assert say(*FOLDER, "--methods", "mean_colour", f"--{flag}", value) == (1, "")
+
+
+def test_the_same_reason_is_printed_once(say: Say, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    grids = "".join(f'[[grid]]\nsetting = "{setting}"\n' for setting in ("zs", "gzs/heldout"))
+    path.write_text(f'title = "x"\ndataset = "folder"\nmethods = ["mean_colour"]\n{grids}')
+    code, printed = say("--suite", path, root=None)
+    assert code == 1
+    assert printed.count("needs --data-root DIR") == 1
+    assert "cannot run: for the same reason" in printed
+    assert "2 of 2 grids cannot run as they are" in printed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.commands.run import changed, is_of
+from benchmark.commands.flagged_grids import changed, fitting, given, is_of
 from benchmark.errors import BenchmarkError
 from benchmark.prepare import PreparedData, Where
 from benchmark.registry import register_dataset
@@ -142,7 +142,7 @@ TWO_DATA_SETS = '[[grid]]\ndataset = "emoji54"\n[[grid]]\ndataset = "folder"\n'
 @pytest.mark.parametrize("dataset", ["emoji54", "folder"])
 def test_a_data_set_that_some_grids_have_chooses_these(write: Write, dataset: str) -> None:
     grids = write(TWO_DATA_SETS)
-    assert changed(grids, dataset=dataset) == tuple(grid for grid in grids if grid.dataset == dataset)
+    assert changed(grids, given(dataset=dataset)) == tuple(grid for grid in grids if grid.dataset == dataset)
 
 
 @pytest.mark.parametrize(
@@ -157,11 +157,11 @@ def test_a_data_set_that_some_grids_have_chooses_these(write: Write, dataset: st
 def test_a_flag_that_one_grid_meets_chooses_it_unchanged(write: Write, flag: str, value: object) -> None:
     written = '["x"]' if flag == "splits" else f'"{value}"'
     grids = write(f"[[grid]]\n[[grid]]\n{flag} = {written}\n")
-    assert changed(grids, **{flag: value}) == (grids[1],)
+    assert changed(grids, given(**{flag: value})) == (grids[1],)
 
 
 def test_a_flag_that_no_grid_meets_changes_them_all(write: Write) -> None:
-    grids = changed(write(TWO_DATA_SETS), setting="gzs/heldout")
+    grids = changed(write(TWO_DATA_SETS), given(setting="gzs/heldout"))
     assert [(grid.dataset, grid.setting) for grid in grids] == [
         ("emoji54", "gzs/heldout"),
         ("folder", "gzs/heldout"),
@@ -169,42 +169,64 @@ def test_a_flag_that_no_grid_meets_changes_them_all(write: Write) -> None:
 
 
 def test_a_flag_that_is_no_choice_among_grids_changes_them_all(write: Write) -> None:
-    grids = changed(write('[[grid]]\npreprocessing = "zse"\n[[grid]]\n'), preprocessing="zse", seeds=(4,))
+    grids = changed(
+        write('[[grid]]\npreprocessing = "zse"\n[[grid]]\n'), given(preprocessing="zse", seeds=(4,))
+    )
     assert [(grid.preprocessing, grid.seeds) for grid in grids] == [("zse", (4,))]
 
 
 def test_grids_that_flags_make_equal_are_one(write: Write) -> None:
-    grids = changed(write('direction = ["sketch2photo", "photo2sketch"]'), direction="photo2photo")
+    grids = changed(write('direction = ["sketch2photo", "photo2sketch"]'), given(direction="photo2photo"))
     assert [grid.direction for grid in grids] == ["photo2photo"]
+
+
+def test_grids_that_do_not_fit_a_flag_can_be_told(write: Write) -> None:
+    grids = write('[[grid]]\nprotocol = "a"\n[[grid]]\nprotocol = "b"\n')
+    assert fitting(grids, given(protocol="a")) == (grids[0],)
+    assert fitting(grids, given(protocol="c")) == grids
+    assert fitting(grids, {}) == grids
+
+
+def test_a_changed_grid_bears_no_title_or_part_of_what_it_was(write: Write) -> None:
+    grids = write('[[grid]]\nprotocol = "a"\nsplits = ["x"]\n[[grid]]\nprotocol = "b"\nsplits = ["y"]\n')
+    found = changed(grids, given(protocol="c", methods=("cca",)))
+    assert [grid.part for grid in found] == ["x", "y"]
+    assert {grid.title for grid in found} == {"changed by --protocol, --methods"}
+    (alone,) = changed(grids, given(protocol="a", methods=("cca",)))
+    assert (alone.part, alone.title) == ("", "changed by --protocol, --methods")
+
+
+def test_all_stands_for_every_method_and_split() -> None:
+    assert given(methods=("all",), splits=("all",), seeds=None) == {"methods": "all", "splits": "all"}
 
 
 def test_without_flags_nothing_changes(write: Write) -> None:
     grids = write(TWO_DATA_SETS)
-    assert changed(grids, setting=None, methods=None) == grids
+    assert changed(grids, given(setting=None, methods=None)) == grids
 
 
 def test_another_data_set_takes_its_own_splits_and_protocol(write: Write) -> None:
     grids = write('splits = ["fold0"]\nprotocol = "same-artist"')
-    (suite,) = changed(grids, dataset="folder")
+    (suite,) = changed(grids, given(dataset="folder"))
     assert (suite.dataset, suite.splits, suite.protocol) == ("folder", "default", None)
 
 
 def test_another_direction_takes_the_queries_that_fit_it(write: Write) -> None:
     grids = write('direction = "photo2photo"\nqueries = "loo"')
-    (suite,) = changed(grids, direction="sketch2photo")
+    (suite,) = changed(grids, given(direction="sketch2photo"))
     assert (suite.queries, suite.terms.queries_name) == (None, "all")
 
 
 def test_the_direction_that_a_grid_has_keeps_its_queries(write: Write) -> None:
     grids = write('queries = "sake10"\ndirection = ["sketch2photo", "photo2photo"]')
-    (suite,) = changed(grids, direction="photo2photo")
+    (suite,) = changed(grids, given(direction="photo2photo"))
     assert (suite.direction, suite.queries) == ("photo2photo", "sake10")
 
 
 @pytest.mark.parametrize("flags", [{"queries": "loo"}, {"setting": "gzs"}, {"relevance": "class"}])
 def test_flags_that_make_no_test_are_refused(write: Write, flags: dict[str, str]) -> None:
     with pytest.raises(BenchmarkError, match=next(iter(flags.values()))):
-        changed(write(""), **flags)
+        changed(write(""), given(**flags))
 
 
 def test_splits_of_other_families_become_grids_of_their_own(divide: Callable[..., tuple[Suite, ...]]) -> None:

@@ -1,0 +1,89 @@
+"""From a suite's grids and the flags of `run` to the grids that are run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmark.errors import BenchmarkError
+from benchmark.prepare import PreparedData
+from benchmark.records import digest
+from benchmark.suite import Suite, names_apart
+
+
+CHOOSING = ("dataset", "protocol", "setting", "direction", "splits")
+"""Flags that choose among the grids of a suite where some grid meets them."""
+
+
+def given(**flags: Any) -> dict[str, Any]:
+    """Return the flags that have a value; methods and splits named "all" alone are the word itself."""
+    found = {name: value for name, value in flags.items() if value is not None}
+    return found | {name: "all" for name in ("methods", "splits") if found.get(name) == ("all",)}
+
+
+def fitting(grids: Sequence[Suite], flags: Mapping[str, Any]) -> tuple[Suite, ...]:
+    """Return the grids that meet a flag already, all of them where none does: these are then changed."""
+    for name in CHOOSING:
+        meeting = tuple(suite for suite in grids if getattr(suite, name) == flags.get(name))
+        if name in flags and meeting:
+            grids = meeting
+    return tuple(grids)
+
+
+def changed(grids: Sequence[Suite], flags: Mapping[str, Any]) -> tuple[Suite, ...]:
+    """Return the grids that fit the flags, changed by them. Raises BenchmarkError for flags that do not fit.
+
+    flags: as `given` returns them. Grids that the flags make equal are one.
+    """
+    found: list[Suite] = []
+    for suite in fitting(grids, flags):
+        own = _changed(suite, dict(flags))
+        if own != suite:
+            own = own.model_copy(update={"title": f"changed by --{', --'.join(flags)}"})
+        if not any(own == other.model_copy(update={"part": own.part, "title": own.title}) for other in found):
+            found.append(own)
+    if all(suite in grids for suite in found):
+        return tuple(found)
+    # The old names would speak of what the flags replaced.
+    parts = names_apart([suite.model_dump(mode="json") for suite in found])
+    return tuple(
+        suite if suite in grids else suite.model_copy(update={"part": part})
+        for suite, part in zip(found, parts, strict=True)
+    )
+
+
+def _changed(suite: Suite, changes: dict[str, Any]) -> Suite:
+    if changes.get("dataset", suite.dataset) != suite.dataset:
+        # Splits and protocol of the suite's data set mean nothing on another one.
+        changes = {"splits": "default", "protocol": None, **changes}
+    if "methods" in changes:
+        changes = {**changes, "variants": ()}
+    if changes.get("direction", suite.direction) != suite.direction and "queries" not in changes:
+        changes = {**changes, "queries": None}
+    changed = suite.model_copy(update=changes)
+    _ = changed.terms  # which refuses what it does not know
+    if "bits" in changes and not changed.codes.is_itq:
+        raise BenchmarkError(
+            f"--bits {changed.bits}: only ITQ has a number of bits, and codes are '{changed.codes}'. "
+            "Add --codes itq."
+        )
+    return changed
+
+
+def is_of(suite: Suite, grid: Suite) -> bool:
+    """Whether a suite is this grid, or the splits of one family that it was divided into."""
+    if suite == grid:
+        return True
+    whole = suite.model_copy(update={"splits": grid.splits, "part": grid.part})
+    is_share = grid.splits == "all" or set(suite.splits) < set(grid.splits)
+    return is_share and suite.part != grid.part and whole == grid
+
+
+def own_name(data: PreparedData) -> str:
+    """What tables of a grid of one's own are called: they overwrite those of no suite and no other grid."""
+    protocol, suite = data.protocol(data.splits()[0]), data.suite
+    own_terms = digest(suite.model_dump(mode="json", exclude={"name", "title", "part"}))[:6]
+    splits = suite.splits if isinstance(suite.splits, tuple) and len(suite.splits) < 3 else ()
+    words = (protocol.dataset, *splits, protocol.protocol, *protocol.special_terms, own_terms)
+    return "-".join(re.sub(r"[^A-Za-z0-9+]+", "_", word) for word in words)
