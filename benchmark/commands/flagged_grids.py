@@ -11,7 +11,6 @@ from benchmark.prepare import PreparedData
 from benchmark.records import digest
 from benchmark.suite import Suite, names_apart
 
-
 CHOOSING = ("dataset", "protocol", "setting", "direction", "splits")
 """Flags that choose among the grids of a suite where some grid meets them."""
 

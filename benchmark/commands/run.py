@@ -164,9 +164,10 @@ def run(
     )
     display = SuiteDisplay(options.progress_console())
     if left_out := [grid for grid in base if grid not in fitting(base, flags)]:
+        names = " ".join(f"--{name}" for name in flags if name in CHOOSING)
         display.message(
-            f"{' '.join(f'--{name}' for name in flags if name in CHOOSING)}: {len(base) - len(left_out)} of the {len(base)} grids of suite "
-            f"'{base[0].name}' fit. Left out: {'; '.join(grid.part for grid in left_out)}."
+            f"{names}: {len(base) - len(left_out)} of the {len(base)} grids of suite '{base[0].name}' fit. "
+            f"Left out: {'; '.join(grid.part for grid in left_out)}."
         )
     if dry_run:
         from benchmark.commands.dry_run import dry_run as say
