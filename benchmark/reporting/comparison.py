@@ -111,6 +111,14 @@ class Comparison:
         return self.metric_ids[0]
 
     @property
+    def heading(self) -> str:
+        """Data set, protocol, and the terms of the test where they are not the plain ones."""
+        terms = [self.protocol.dataset, self.protocol.protocol, *self.protocol.special_terms]
+        if any(row.seen for row in self.rows):
+            terms.append("queries of unseen classes")
+        return ", ".join(terms)
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """Ids of the splits, in the order of the folds."""
         return tuple(fold.split for fold in self.folds)

@@ -160,8 +160,7 @@ def _summary(found: Pairwise) -> _Sheet:
     rows = [_summary_row(pair, has_many=has_many) for pair in found.pairs]
     own = (found.reference.name, _interval(found.reference_cell, ""))
     rows.append(own + (DASH,) * (len(header) - len(own)))
-    protocol = comparison.protocol
-    title = f"{protocol.dataset}, {protocol.protocol}: {where}, {counts}"
+    title = f"{comparison.heading}: {where}, {counts}"
     return _Sheet(title, header, tuple(rows), n_words=1)
 
 

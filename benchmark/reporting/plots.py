@@ -43,8 +43,10 @@ def pr_curves(comparison: Comparison) -> Figure:
         )
     n_lines = sum(_label(row).count("\n") + 1 for row in rows)
     figure, axes = _canvas(comparison, width=7.6, height=max(4.6, 1.2 + 0.2 * n_lines))
-    for position, row in enumerate(rows):
-        axes.plot(_RECALLS, row.pr_curve or (), label=_with_value(row, comparison), **_line_style(position))
+    # By name, not by rank: a row looks the same in the figures of other directions and settings.
+    styles = {name: _line_style(i) for i, name in enumerate(sorted(row.name for row in comparison.rows))}
+    for row in rows:
+        axes.plot(_RECALLS, row.pr_curve or (), label=_with_value(row, comparison), **styles[row.name])
     top = max(max(row.pr_curve or ()) for row in rows)
     if comparison.chance_pr_curve is not None:
         # Not the chance of the metric: interpolation lifts the curve of a random order above this line.
@@ -101,7 +103,6 @@ def bars(comparison: Comparison, metric: str = "map@all") -> Figure:
             xycoords=("axes fraction", "data"),
             va="center",
             fontsize=9,
-            fontweight="bold" if is_reference else "normal",
         )
         if is_reference:
             axes.axvline(cell.value, color=colour, linewidth=0.9, linestyle=":", zorder=1)
@@ -119,9 +120,10 @@ def bars(comparison: Comparison, metric: str = "map@all") -> Figure:
             fontsize=8.5,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )
-    axes.set_yticks(heights, [_label(row) for row in rows])
-    for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
-        tick.set_fontweight("bold" if row.name == comparison.reference else "normal")
+    axes.set_yticks(
+        heights,
+        [_label(row) + ("\n(reference)" if row.name == comparison.reference else "") for row in rows],
+    )
     axes.set(xlabel=f"{metric}, 95 % interval", xlim=(0, _above(max(cell.ci_high for cell in cells))))
     axes.set_ylim(-0.6, len(rows) - 0.1)
     axes.grid(visible=False, axis="y")

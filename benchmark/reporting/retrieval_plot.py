@@ -107,6 +107,7 @@ class _Drawing:
         self.per_query, self.rankings = run.per_query(), run.rankings()
         self.ap = self.per_query.values[self.per_query.metric_ids.tolist().index(_AP)]
         self._run, self._class_names = run, index.class_names
+        self._unseen = {index.class_names[label] for label in np.unique(self.per_query.labels)}
         self._modalities = run.record.protocol.modalities
         self._queries, self._gallery = (index.items(modality) for modality in self._modalities)
         self._query_rows, self._gallery_rows = _rows_by_name(self._queries), _rows_by_name(self._gallery)
@@ -138,7 +139,9 @@ class _Drawing:
         _picture(axis, self._gallery, row, _PIXELS)
         label, relevance = int(self.per_query.labels[query]), self._run.record.protocol.relevance
         _frame(axis, is_right=self.rankings.is_relevant(query, int(position), label, relevance))
-        axis.set_xlabel(_short(self._class_names[self._gallery.labels[row]]), fontsize=7.5)
+        name = self._class_names[self._gallery.labels[row]]
+        seen = "" if name in self._unseen else "\n(seen class)"
+        axis.set_xlabel(f"{_short(name)}{seen}", fontsize=7.5)
 
     def entitle(self, figure: Figure, shown: str) -> None:
         """Say above a figure what is shown and how to read it."""
@@ -146,7 +149,8 @@ class _Drawing:
         method = record.card.get("title", record.method)
         kind = "class" if record.protocol.relevance == "category" else "instance"
         variant = f" ({record.variant})" if record.variant else ""
-        where = [record.protocol.dataset, record.protocol.split, *record.protocol.special_terms]
+        protocol = record.protocol
+        where = [protocol.dataset, f"protocol {protocol.protocol}", protocol.split, *protocol.special_terms]
         title = (
             f"{method}{variant}, seed {record.seed}: {', '.join(where)}. {shown}. "
             f"✓\N{NO-BREAK SPACE}solid: same {kind}, ✗\N{NO-BREAK SPACE}dashed: another."

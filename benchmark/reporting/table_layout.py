@@ -169,10 +169,9 @@ def published_table(found: Sequence[Beside]) -> Table:
 
 
 def _title_of(comparison: Comparison) -> str:
-    """Data set, protocol and split, and the terms where they are not the plain ones."""
-    protocol, splits = comparison.protocol, comparison.splits
+    splits = comparison.splits
     where = f"mean of {len(splits)} splits" if len(splits) > 1 else splits[0]
-    return f"{', '.join([protocol.dataset, protocol.protocol, *protocol.special_terms])}: {where}"
+    return f"{comparison.heading}: {where}"
 
 
 def fold_table(comparison: Comparison, metric: str) -> Table:

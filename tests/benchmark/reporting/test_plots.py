@@ -72,6 +72,17 @@ def test_curves_name_axes_data_and_splits(comparison):
     assert axes.get_title(loc="left") == "emoji54, protocol standard, mean of fold0, fold1, fold2, fold3"
 
 
+def test_a_row_looks_the_same_whatever_its_rank(make_run):
+    def colours(values):
+        runs = [make_run(name, scores={"map@all": [value] * 4}) for name, value in values.items()]
+        lines = pr_curves(compare(runs)).axes[0].get_lines()
+        return {line.get_label().split("  ")[0]: line.get_color() for line in lines}
+
+    first, then = colours({"cca": 0.9, "sae": 0.5}), colours({"cca": 0.2, "sae": 0.5})
+    assert first == then
+    assert len(set(first.values())) == len(first)
+
+
 def test_no_two_rows_look_alike(comparison):
     lines = pr_curves(comparison).axes[0].get_lines()
     assert len({(line.get_color(), line.get_linestyle(), line.get_marker()) for line in lines}) == len(lines)
@@ -112,8 +123,8 @@ def test_bars_draw_the_interval(comparison):
 
 
 def test_bars_highlight_the_reference(comparison):
-    labels = bars(comparison).axes[0].get_yticklabels()
-    assert [label.get_text() for label in labels if label.get_fontweight() == "bold"] == ["Centred features"]
+    labels = [label.get_text() for label in bars(comparison).axes[0].get_yticklabels()]
+    assert [label for label in labels if "(reference)" in label] == ["Centred features\n(reference)"]
 
 
 def test_bars_of_an_unknown_metric_are_refused(comparison):
@@ -218,3 +229,17 @@ def test_retrieval_names_lost_rankings(run, index):
     (run.folder / "rankings.npz").unlink()
     with pytest.raises(BenchmarkError, match=r"rankings\.npz cannot be read"):
         retrieval(run, index)
+
+
+def test_items_of_seen_classes_are_marked_in_a_retrieval_sheet(make_run, index):
+    # Queries of classes 0 and 1 alone: what is found of class 2 was trained on.
+    run = make_run(
+        scores={"map@all": [0.9, 0.8, 0.6, 0.5]},
+        labels=index.sketches.labels[:4],
+        names=list(index.sketches.names[:4]),
+        photo_names=list(index.photos.names),
+        top=[np.roll(np.arange(12), -6) for _ in range(4)],
+    )
+    texts = _texts(retrieval(run, index, queries=[0], top=6))
+    assert texts.count("pear\n(seen class)") == 4
+    assert not any("seen" in text for text in texts if text.startswith("jack"))
