@@ -69,6 +69,7 @@ class PreparedData:
         self._index: DatasetIndex | None = None
         self._digests: dict[Modality, list[str]] = {}
         self._features: tuple[Features, Features] | None = None
+        self._arrangements: dict[str, Arrangement] = {}
         self._alike = alike
 
     def read(self, progress: Progress | None = None) -> DatasetIndex:
@@ -96,11 +97,7 @@ class PreparedData:
             modality: self.dataset.ledger.digests(index.items(modality).files, progress)
             for modality in MODALITIES
         }
-        return replace(
-            index,
-            sketches=with_content_groups(index.sketches, self._digests["sketch"]),
-            photos=with_content_groups(index.photos, self._digests["photo"]),
-        )
+        return with_content_groups(index, self._digests)
 
     def digests(self, modality: Modality) -> list[str]:
         """Hex sha256 of every picture's content."""
@@ -142,14 +139,16 @@ class PreparedData:
 
     def arrangement(self, split: ZeroShotSplit) -> Arrangement:
         """Return which items of a run train and are tested; neither picture nor feature is needed for it."""
-        return arrange(
-            self.index,
-            self.roles,
-            split,
-            self.terms,
-            train_classes=split.seen(self.index.class_names),
-            test_classes=split.unseen,
-        )
+        if split.id not in self._arrangements:
+            self._arrangements[split.id] = arrange(
+                self.index,
+                self.roles,
+                split,
+                self.terms,
+                train_classes=split.seen(self.index.class_names),
+                test_classes=split.unseen,
+            )
+        return self._arrangements[split.id]
 
     def protocol(self, split: ZeroShotSplit) -> Protocol:
         """Return what makes a number on this split comparable."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,7 @@ class Arrangement:
 
     train_sketches, train_photos: rows for `fit`. queries, gallery: rows of the modalities that the direction
     names. query_is_seen: (Q,) whether a query's class was trained on. n_copies_left_out: items of seen
-    classes that do not train because an unseen class holds the same picture.
+    classes that do not train because a class that is not trained on holds the same picture.
     """
 
     train_sketches: Rows
@@ -52,24 +52,27 @@ def arrange(
 
     Every draw takes the items with the smallest hash of their names: the same on every machine, whatever lies
     beside them. Copies of one picture (`Items.groups`) are drawn together, so that none is left to train on;
-    for the same reason no copy of an unseen picture trains, whichever class it lies in.
+    for the same reason no copy of a picture of other classes trains, in whichever class, modality or role it
+    lies, and none of a class that is neither trained nor tested is tested.
     """
     sides = {
         "sketch": _Side(index.sketches, roles.train_sketches, roles.test_sketches),
         "photo": _Side(index.photos, roles.train_photos, roles.test_photos),
     }
     seen, unseen = (_labels(index, names) for names in (train_classes, test_classes))
-    tested = {modality: side.tested(unseen) for modality, side in sides.items()}
+    not_trained = _groups_of(sides.values(), lambda labels: ~np.isin(labels, seen))
+    hidden = _groups_of(sides.values(), lambda labels: ~np.isin(labels, [*seen, *unseen]))
+    tested = {modality: side.without(hidden, side.tested(unseen)) for modality, side in sides.items()}
     added = {modality: _added(side, seen, tested[modality], terms) for modality, side in sides.items()}
     is_held_out = terms.setting in ("gzs/heldout", "gzs/open_search")
     trained: dict[str, Rows] = {}
     n_copies_left_out = 0
     for modality, side in sides.items():
         rows = np.flatnonzero(side.may_train & np.isin(side.items.labels, seen))
-        is_leak = side.is_copy_of(tested[modality])[rows]
-        n_copies_left_out += int(is_leak.sum())
-        rows = rows[~is_leak]
-        trained[modality] = rows[~side.is_copy_of(added[modality])[rows]] if is_held_out else rows
+        usable = side.without(not_trained, rows)
+        n_copies_left_out += len(rows) - len(usable)
+        is_added = side.is_copy_of(added[modality])[usable]
+        trained[modality] = usable[~is_added] if is_held_out else usable
         _require_items(trained[modality], side.items, train_classes, index, split, "training")
         _require_items(tested[modality], side.items, test_classes, index, split, "the test")
 
@@ -123,6 +126,12 @@ class _Side:
         """Rows of these classes that may be tested."""
         return np.flatnonzero(self.may_test & np.isin(self.items.labels, labels))
 
+    def without(self, groups: frozenset[str], rows: Rows) -> Rows:
+        """The rows whose picture is of none of these content groups."""
+        if not groups or self.items.groups is None:
+            return rows
+        return np.array([row for row in rows.tolist() if self.items.groups[row] not in groups], np.int64)
+
     def is_copy_of(self, rows: Rows) -> NDArray[np.bool_]:
         """(n,) whether an item is one of these rows or shows the same picture."""
         found = np.zeros(len(self.items), bool)
@@ -139,6 +148,18 @@ class _Side:
             return hashlib.sha256(f"{purpose} {_picture(self.items, row)}".encode()).digest()
 
         return np.array(sorted(rows.tolist(), key=key), dtype=np.int64)
+
+
+def _groups_of(
+    sides: Iterable[_Side], are_meant: Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+) -> frozenset[str]:
+    """Content groups with an item of the classes that are meant, whatever it may do."""
+    return frozenset(
+        side.items.groups[row]
+        for side in sides
+        if side.items.groups is not None
+        for row in np.flatnonzero(are_meant(side.items.labels)).tolist()
+    ) - {""}
 
 
 def _added(side: _Side, seen: NDArray[np.int64], unseen_rows: Rows, terms: Terms) -> Rows:
@@ -167,12 +188,15 @@ def _share_of_all(side: _Side, drawn: Rows) -> Rows:
     left: dict[int, set[str]] = defaultdict(set)
     for row in np.flatnonzero(side.may_train).tolist():
         left[int(side.items.labels[row])].add(_picture(side.items, row))
+    n_wanted = int(HELD_OUT * len(drawn))
     taken: list[int] = []
     for row in drawn.tolist():
-        pictures = left[int(side.items.labels[row])]
-        if len(taken) < int(HELD_OUT * len(drawn)) and pictures - {_picture(side.items, row)}:
+        if len(taken) == n_wanted:
+            break
+        pictures, own = left[int(side.items.labels[row])], _picture(side.items, row)
+        if len(pictures) - (own in pictures):
             taken.append(row)
-            pictures.discard(_picture(side.items, row))
+            pictures.discard(own)
     return np.array(taken, dtype=np.int64)
 
 

@@ -180,20 +180,72 @@ def test_no_copy_of_a_held_out_picture_trains(tiny_world, arranged, setting):
     assert not trained & tested
 
 
+def grouped(world, **rows_of):
+    """The index of the world in which these rows of each modality show one picture, "the same"."""
+    columns = {}
+    for modality, rows in rows_of.items():
+        items = world.index.items(modality)
+        groups = tuple("the same" if row in rows else "" for row in range(len(items)))
+        columns["sketches" if modality == "sketch" else "photos"] = replace(items, groups=groups)
+    return replace(world.index, **columns)
+
+
+def rows_of_class(world, modality, name):
+    return np.flatnonzero(world.index.items(modality).labels == world.index.class_names.index(name))
+
+
+@pytest.fixture
+def unseen_photo(tiny_world):
+    return rows_of_class(tiny_world, "photo", tiny_world.split.unseen[0])[0]
+
+
+@pytest.fixture
+def seen_rows(tiny_world):
+    """A row of a seen class that no phase holds out, in each modality."""
+    names = tiny_world.split.seen(tiny_world.index.class_names)
+    name = next(name for name in names if name not in tiny_world.split.validation)
+    return {modality: rows_of_class(tiny_world, modality, name)[0] for modality in ("sketch", "photo")}
+
+
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_no_copy_of_an_unseen_picture_trains(tiny_world, arranged, setting):
-    photos = tiny_world.index.photos
-    unseen = is_unseen(tiny_world, "photo", np.arange(len(photos)))
-    # One photo of an unseen class lies in two seen classes too, another in no other place.
-    first_unseen, one_seen, other_seen = np.flatnonzero(unseen)[0], *np.flatnonzero(~unseen)[[0, 9]]
-    groups = ["" for _ in photos.names]
-    for row in (first_unseen, one_seen, other_seen):
-        groups[row] = "the same"
-    found = arranged(Terms(setting), replace(tiny_world.index, photos=replace(photos, groups=tuple(groups))))
-    assert first_unseen in found.gallery
-    assert not {one_seen, other_seen} & set(found.train_photos.tolist())
-    assert found.n_copies_left_out == 2
+def test_no_copy_of_an_unseen_picture_trains(tiny_world, arranged, setting, unseen_photo, seen_rows):
+    found = arranged(Terms(setting), grouped(tiny_world, photo={unseen_photo, seen_rows["photo"]}))
+    assert unseen_photo in found.gallery
+    assert seen_rows["photo"] not in found.train_photos
+    assert found.n_copies_left_out == 1
     assert arranged(Terms(setting)).n_copies_left_out == 0
+
+
+def test_not_even_where_the_protocol_does_not_test_that_picture(
+    tiny_world, arranged, unseen_photo, seen_rows
+):
+    roles = replace(tiny_world.roles, test_photos=np.arange(len(tiny_world.index.photos)) != unseen_photo)
+    index = grouped(tiny_world, photo={unseen_photo, seen_rows["photo"]})
+    found = arranged(Terms(), index, roles)
+    assert unseen_photo not in found.gallery
+    assert seen_rows["photo"] not in found.train_photos
+
+
+def test_nor_in_the_other_modality(tiny_world, arranged, unseen_photo, seen_rows):
+    index = grouped(tiny_world, photo={unseen_photo}, sketch={seen_rows["sketch"]})
+    found = arranged(Terms(), index)
+    assert seen_rows["sketch"] not in found.train_sketches
+    assert found.n_copies_left_out == 1
+
+
+def test_tuning_neither_trains_nor_tests_a_copy_of_an_unseen_picture(tiny_world, unseen_photo, seen_rows):
+    split, roles = tiny_world.split, tiny_world.roles
+    validation = rows_of_class(tiny_world, "photo", split.validation[0])[0]
+    train = tuple(name for name in split.seen(tiny_world.index.class_names) if name not in split.validation)
+    found, plain = (
+        arrange(index, roles, split, Terms(), train_classes=train, test_classes=split.validation)
+        for index in (
+            grouped(tiny_world, photo={unseen_photo, validation, seen_rows["photo"]}),
+            tiny_world.index,
+        )
+    )
+    assert set(plain.train_photos) - set(found.train_photos) == {seen_rows["photo"]}
+    assert set(plain.gallery) - set(found.gallery) == {validation}
 
 
 def test_a_class_that_may_not_be_tested_is_named(tiny_world, arranged):
