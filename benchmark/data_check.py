@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data_files import Contents, SharedContent, decoded, noted, read
+from benchmark.data_files import Contents, SharedContent, noted, read
 from benchmark.errors import BenchmarkError
 from benchmark.registry import DATASETS
 from datasets.arrangement import arrange
@@ -127,11 +127,11 @@ def _with_index(
     faults: dict[Path, str] = {}
     if check.is_deep:
         with stage("decoding every picture") as progress:
-            faults = decoded(dataset, files, progress)
+            faults = dataset.ledger.faults(files, progress)
     with stage("reading every file for its content") as progress:
         reading = read(dataset, files, faults, progress)
     left_out = [(dataset.root or Path()) / name for name in index.skipped]
-    reasons = decoded(dataset, left_out)
+    reasons = dataset.ledger.faults(left_out)
     corrupt = [(name, reasons.get(path, "")) for name, path in zip(index.skipped, left_out, strict=True)]
     corrupt += [(names[row], reading.faults[row]) for row in sorted(reading.faults)]
 

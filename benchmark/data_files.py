@@ -15,6 +15,7 @@ from datasets.base import SketchPhotoDataset
 from datasets.progress import Progress
 from datasets.splits import ZeroShotSplit
 from datasets.survey import Finding, Level
+from datasets.threads import n_threads
 from datasets.wholeness import Look, is_named_as, look_at
 
 FILES_AT_ONCE = 2048
@@ -28,16 +29,6 @@ class SharedContent:
     split: str
     unseen: tuple[str, ...]
     seen: tuple[str, ...]
-
-
-def decoded(
-    dataset: SketchPhotoDataset, files: Sequence[Path], progress: Progress | None = None
-) -> dict[Path, str]:
-    """Decode what was not decoded before; return the reasons alone, without advice for a run."""
-    return {
-        path: text.removeprefix(f"picture {path} cannot be read: ").split(". Fetch the file")[0]
-        for path, text in dataset.ledger.faults(files, progress).items()
-    }
 
 
 @dataclass
@@ -55,13 +46,13 @@ def read(
 ) -> Reading:
     """Look at the ends of every file and take the digests of those that are whole."""
     found = Reading({}, {}, [], [])
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(n_threads()) as pool:
         for start in range(0, len(files), FILES_AT_ONCE):
             part = files[start : start + FILES_AT_ONCE]
             looks = _looks(pool, part)
             # Few files have odd ends, and some decode all the same: the decoder has the last word.
             suspects = [path for path, look in zip(part, looks, strict=True) if look.broken]
-            faults = known_faults | (decoded(dataset, suspects) if suspects else {})
+            faults = known_faults | (dataset.ledger.faults(suspects) if suspects else {})
             whole = []
             for row, (path, look) in enumerate(zip(part, looks, strict=True), start=start):
                 if path in faults:

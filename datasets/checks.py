@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from benchmark.errors import BenchmarkError
+from datasets.pictures import unreadable_text
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 UNREAD_PICTURE_SUFFIXES = frozenset({".gif", ".tif", ".tiff", ".svg", ".heic", ".avif"})
@@ -96,12 +97,15 @@ def require_same_classes(sketch_classes: Collection[str], photo_classes: Collect
 
 
 def require_readable(unreadable: Mapping[Path, str], where: str) -> None:
-    """Raise BenchmarkError when a picture is unreadable, with the first reason and the other files."""
+    """Raise BenchmarkError when a picture is unreadable, naming the first one's reason and the others.
+
+    unreadable: file -> reason in a few words.
+    """
     if not unreadable:
         return
     first, *others = unreadable
     more = f" {len(others)} more: {_first_few([str(path) for path in others])}." if others else ""
-    raise BenchmarkError(f"{where}: {unreadable[first]}{more}")
+    raise BenchmarkError(f"{where}: {unreadable_text(first, unreadable[first])}{more}")
 
 
 def _first_few(names: Sequence[str], n_shown: int = 10) -> str:

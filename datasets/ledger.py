@@ -11,26 +11,36 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
+import PIL
+from filelock import FileLock
+
 from benchmark.errors import BenchmarkError
 from datasets.pictures import decode_fault, file_sha256
 from datasets.progress import Progress
+from datasets.threads import n_threads
 
 FILES_AT_ONCE = 512
 """Looked up, read and written together; an interrupted call loses no more than their reading."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (
-    path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT, fault TEXT
+    path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT, fault TEXT, decoder TEXT
 ) WITHOUT ROWID
 """
 
+N_ATTEMPTS = 4
+"""Another process may put a damaged file aside while this one reads it; then the new one is read."""
+
 Fact = Literal["sha256", "fault"]
 Stamp = tuple[int, int]
+Reading = tuple[str, bool]
+"""What a file showed, and whether it will stay so: the failure of a disk or of permissions may pass."""
 
 
 class FileLedger:
@@ -45,35 +55,62 @@ class FileLedger:
 
     def digests(self, files: Sequence[Path], progress: Progress | None = None) -> list[str]:
         """Return the hex sha256 of every file, in order. Raises BenchmarkError naming an unreadable file."""
-        return self._facts("sha256", file_sha256, files, progress)
+        return self._facts("sha256", lambda path: (file_sha256(path), True), files, progress)
 
     def faults(self, files: Sequence[Path], progress: Progress | None = None) -> dict[Path, str]:
-        """Decode every file; return those that cannot be decoded, in order, each with the reason."""
-        reasons = self._facts("fault", decode_fault, files, progress)
+        """Decode every file; return those that cannot be decoded, in order, each with the reason.
+
+        Verdicts of the decoder are kept; a file that the disk did not give is tried again next time.
+        """
+        reasons = self._facts("fault", _fault, files, progress)
         return {path: reason for path, reason in zip(files, reasons, strict=True) if reason}
 
     def _facts(
-        self, fact: Fact, read: Callable[[Path], str], files: Sequence[Path], progress: Progress | None
+        self, fact: Fact, read: Callable[[Path], Reading], files: Sequence[Path], progress: Progress | None
     ) -> list[str]:
-        try:
-            return self._read(fact, read, files, progress)
-        except sqlite3.OperationalError as error:
-            raise BenchmarkError(
-                f"{self._path} cannot be used: {error}. Free the disk, or name another folder with "
-                "--cache-dir."
-            ) from error
-        except sqlite3.DatabaseError:
-            self._path.replace(self._path.with_suffix(".damaged"))
-            return self._read(fact, read, files, progress)
+        for attempt in range(N_ATTEMPTS):
+            is_last = attempt == N_ATTEMPTS - 1
+            try:
+                return self._read(fact, read, files, progress)
+            except sqlite3.OperationalError as error:
+                if is_last or not any(text in str(error) for text in ("readonly", "disk I/O")):
+                    raise BenchmarkError(self._cannot_be_used(error)) from error
+                time.sleep(0.1 * (attempt + 1))
+            except sqlite3.DatabaseError as error:
+                if is_last:
+                    raise BenchmarkError(self._cannot_be_used(error)) from error
+                self._put_aside()
+        raise AssertionError("every attempt returns or raises")
+
+    def _put_aside(self) -> None:
+        """Move a damaged file away, unless another process has done so meanwhile."""
+        with FileLock(self._path.with_suffix(".lock")):
+            try:
+                with contextlib.closing(sqlite3.connect(self._path, timeout=60)) as database:
+                    _prepare(database)
+                    database.execute("PRAGMA quick_check(1)").fetchall()
+            except sqlite3.OperationalError:
+                return
+            except sqlite3.DatabaseError:
+                self._path.replace(self._path.with_suffix(".damaged"))
+
+    def _cannot_be_used(self, error: sqlite3.Error) -> str:
+        text = str(error)
+        advice = "Name another folder with --cache-dir."
+        if "full" in text:
+            advice = "Free the disk, or name another folder with --cache-dir."
+        elif "locked" in text:
+            advice = "Another process writes to it: wait for it, or name another folder with --cache-dir."
+        return f"{self._path} cannot be used: {text}. {advice}"
 
     def _read(
-        self, fact: Fact, read: Callable[[Path], str], files: Sequence[Path], progress: Progress | None
+        self, fact: Fact, read: Callable[[Path], Reading], files: Sequence[Path], progress: Progress | None
     ) -> list[str]:
         found: list[str] = []
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with (
             contextlib.closing(sqlite3.connect(self._path, timeout=60)) as database,
-            ThreadPoolExecutor(max_workers=os.cpu_count()) as pool,
+            ThreadPoolExecutor(n_threads()) as pool,
         ):
             _prepare(database)
             for part in _parts(files):
@@ -81,8 +118,10 @@ class FileLedger:
                 known = _remembered(database, fact, stamps)
                 unknown = [path for path in part if _key(path) not in known]
                 new = dict(zip(map(_key, unknown), _read_all(pool, read, unknown), strict=True))
-                _remember(database, fact, new, stamps)
-                known |= new
+                _remember(
+                    database, fact, {key: value for key, (value, stays) in new.items() if stays}, stamps
+                )
+                known |= {key: value for key, (value, _) in new.items()}
                 found += [known[_key(path)] for path in part]
                 if progress is not None and unknown:
                     progress(len(found), len(files))
@@ -93,7 +132,7 @@ def _prepare(database: sqlite3.Connection) -> None:
     """Make the table. Raises sqlite3.DatabaseError for a file that is none of ours."""
     try:
         database.execute(_SCHEMA)
-        database.execute("SELECT path, size, mtime_ns, sha256, fault FROM facts LIMIT 1").fetchall()
+        database.execute("SELECT path, size, mtime_ns, sha256, fault, decoder FROM facts LIMIT 1").fetchall()
     except sqlite3.OperationalError as error:
         if "no such column" in str(error):  # another table of that name: not ours to write into
             raise sqlite3.DatabaseError(str(error)) from error
@@ -123,9 +162,10 @@ def _stamped(files: Sequence[Path]) -> dict[bytes, Stamp]:
 
 def _remembered(database: sqlite3.Connection, fact: Fact, stamps: Mapping[bytes, Stamp]) -> dict[bytes, str]:
     marks = ",".join("?" * len(stamps))
+    by = "" if fact == "sha256" else "AND decoder = ?"  # what one version refuses another may read
     rows = database.execute(
-        f"SELECT path, size, mtime_ns, {fact} FROM facts WHERE path IN ({marks}) AND {fact} IS NOT NULL",
-        list(stamps),
+        f"SELECT path, size, mtime_ns, {fact} FROM facts WHERE path IN ({marks}) AND {fact} IS NOT NULL {by}",
+        [*stamps, *([PIL.__version__] if by else [])],
     )
     return {key: value for key, size, mtime_ns, value in rows if stamps[key] == (size, mtime_ns)}
 
@@ -133,23 +173,36 @@ def _remembered(database: sqlite3.Connection, fact: Fact, stamps: Mapping[bytes,
 def _remember(
     database: sqlite3.Connection, fact: Fact, new: Mapping[bytes, str], stamps: Mapping[bytes, Stamp]
 ) -> None:
-    rows = [(key, *stamps[key], value) for key, value in new.items() if key in stamps]
+    decoder = PIL.__version__ if fact == "fault" else None
+    rows = [(key, *stamps[key], value, decoder) for key, value in new.items() if key in stamps]
     if not rows:
         return
     with database:
         # The other fact of a file stays only while it is the same file.
         other = "fault" if fact == "sha256" else "sha256"
         database.executemany(
-            f"INSERT INTO facts (path, size, mtime_ns, {fact}) VALUES (?, ?, ?, ?) "
+            f"INSERT INTO facts (path, size, mtime_ns, {fact}, decoder) VALUES (?, ?, ?, ?, ?) "
             f"ON CONFLICT (path) DO UPDATE SET {fact} = excluded.{fact}, "
             f"{other} = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN {other} END, "
+            "decoder = coalesce(excluded.decoder, decoder), "
             "size = excluded.size, mtime_ns = excluded.mtime_ns",
             rows,
         )
 
 
-def _read_all(pool: ThreadPoolExecutor, read: Callable[[Path], str], files: Sequence[Path]) -> list[str]:
+def _fault(path: Path) -> Reading:
+    try:
+        return decode_fault(path), True
+    except MemoryError:
+        return "not enough memory to decode it", False
+    except OSError as error:
+        return error.strerror or str(error), False
+
+
+def _read_all(
+    pool: ThreadPoolExecutor, read: Callable[[Path], Reading], files: Sequence[Path]
+) -> list[Reading]:
     """Read files in threads, several a task: hashing and decoding release Python's lock."""
-    size = max(1, len(files) // (4 * (os.cpu_count() or 1)))
+    size = max(1, len(files) // (4 * n_threads()))
     tasks = [files[start : start + size] for start in range(0, len(files), size)]
     return [fact for part in pool.map(lambda task: [read(path) for path in task], tasks) for fact in part]

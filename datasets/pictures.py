@@ -25,11 +25,18 @@ def load_picture(path: Path, size: int) -> NDArray[np.uint8]:
 
 
 def decode_fault(path: Path) -> str:
-    """Return why a picture cannot be decoded, "" where it can."""
+    """Return why a picture cannot be decoded, in a few words, "" where it can.
+
+    Raises OSError with an errno, and MemoryError, when it is the machine that fails and not the file.
+    """
     try:
-        read_picture(path)
-    except BenchmarkError as error:
-        return str(error)
+        _decode(path)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        return _reason(error)
     return ""
 
 
@@ -39,7 +46,7 @@ def file_sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise BenchmarkError(_unreadable(path, error)) from error
+        raise BenchmarkError(unreadable_text(path, _reason(error))) from error
 
 
 def read_picture(path: Path) -> Image.Image:
@@ -49,10 +56,22 @@ def read_picture(path: Path) -> Image.Image:
     """
     # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more on damaged files.
     try:
-        with Image.open(path) as image:
-            return _on_white(image)
+        return _decode(path)
     except Exception as error:
-        raise BenchmarkError(_unreadable(path, error)) from error
+        raise BenchmarkError(unreadable_text(path, _reason(error))) from error
+
+
+def unreadable_text(path: Path, reason: str) -> str:
+    """Return the message about a picture that cannot be read."""
+    return (
+        f"picture {path} cannot be read: {reason}. "
+        "Fetch the file again, or go on without it with --skip-corrupt."
+    )
+
+
+def _decode(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return _on_white(image)
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -66,9 +85,6 @@ def _on_white(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _unreadable(path: Path, error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return (
-        f"picture {path} cannot be read: {reason or type(error).__name__}. "
-        "Fetch the file again, or go on without it with --skip-corrupt."
-    )
+def _reason(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text or type(error).__name__

@@ -5,7 +5,6 @@ Part of a run's protocol and of the key of cached features: resizing alone moves
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from PIL import Image, ImageOps
 from benchmark.errors import BenchmarkError
 from datasets.pictures import read_picture
 from datasets.settings import Modality
+from datasets.threads import n_threads
 
 Resize = Literal["stretch", "pad"]
 Resample = Literal["bicubic", "bilinear", "bilinear, aliased"]
@@ -92,7 +92,7 @@ class Preprocessing:
         """Return (n, size, size, 3) uint8, read in threads; each picture as `picture` gives it."""
         pixels = np.empty((len(files), size, size, 3), np.uint8)
         # Decoding releases Python's lock, so threads are enough.
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        with ThreadPoolExecutor(n_threads()) as pool:
             for i, picture in enumerate(pool.map(lambda path: self.picture(path, size, modality), files)):
                 pixels[i] = picture
         return pixels

@@ -79,11 +79,13 @@ def set_up(device: str | None, threads: int | None, plugins: list[Path] | None) 
     import torch
 
     from benchmark.registry import load_plugin
+    from datasets.threads import limit_threads
 
     for path in plugins or ():
         load_plugin(path)
     if threads is not None:
         torch.set_num_threads(threads)
+        limit_threads(threads)
     n_cuda = torch.cuda.device_count()
     known = ("cpu", *(("cuda",) if n_cuda else ()), *(f"cuda:{i}" for i in range(n_cuda)))
     if device is not None and device not in known:
