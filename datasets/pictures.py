@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from benchmark.errors import BenchmarkError
 
@@ -86,5 +86,8 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
+    """What is wrong, without the path."""
+    if isinstance(error, UnidentifiedImageError):
+        return "cannot identify image file"
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return text or type(error).__name__
