@@ -71,7 +71,7 @@ class GridForecast:
 def forecast(
     data: PreparedData, *, rerun: Rerun = "missing", extracted: set[tuple[str, ...]] | None = None
 ) -> GridForecast:
-    """Look ahead. Nothing is trained or written; a few pictures tell how fast the backbone is.
+    """Look ahead. Nothing is trained, no feature or result is written; a trial tells the backbone's speed.
 
     extracted: names of the features that grids before this one are to compute; its own are added.
     """
@@ -109,7 +109,15 @@ def forecast(
 
 def _name_of_features(data: PreparedData, modality: Modality) -> tuple[str, ...]:
     pixels = data.preprocessing.of_pictures(modality)
-    return (data.dataset.id, modality, pixels, data.backbone.steps(data.preprocessing))
+    backbone = data.backbone
+    return (
+        data.dataset.id,
+        modality,
+        pixels,
+        backbone.card.id,
+        backbone.weights_sha256(),
+        backbone.steps(data.preprocessing),
+    )
 
 
 def _n_missing(data: PreparedData, modality: Modality) -> int:

@@ -182,6 +182,8 @@ def _per_query(answers: Answers, index: DatasetIndex, evaluation: Evaluation) ->
         values=np.stack(list(evaluation.per_query.values())).astype(np.float32),
         labels=answers.query_labels,
         names=np.array([names[i] for i in answers.queries]),
+        n_relevant=evaluation.n_relevant,
+        n_ranked=evaluation.n_ranked,
     )
 
 

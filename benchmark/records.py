@@ -182,13 +182,16 @@ class PerQuery:
     """Values of every query, so that a disputed number can be checked.
 
     metric_ids: (M,). values: (M, Q) float32, nan where a query has no value. labels: (Q,) int64 classes.
-    names: (Q,) relative names of the query sketches.
+    names: (Q,) relative names of the queries. n_relevant, n_ranked: (Q,) int64 positives and items that each
+    query ranks, after exclusions; None in files of an older version.
     """
 
     metric_ids: NDArray[np.str_]
     values: NDArray[np.float32]
     labels: NDArray[np.int64]
     names: NDArray[np.str_]
+    n_relevant: NDArray[np.int64] | None = None
+    n_ranked: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -284,11 +287,10 @@ def write_run(
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{_HOST}-{os.getpid()}-", dir=target.parent))
     temporary.chmod(0o755)  # mkdtemp makes private folders; results are meant to be read
-    if per_query is not None:
-        np.savez_compressed(temporary / "per_query.npz", **vars(per_query))
-    if rankings is not None:
-        present = {name: array for name, array in vars(rankings).items() if array is not None}
-        np.savez_compressed(temporary / "rankings.npz", **present)
+    for name, arrays in (("per_query.npz", per_query), ("rankings.npz", rankings)):
+        if arrays is not None:
+            present = {field: array for field, array in vars(arrays).items() if array is not None}
+            np.savez_compressed(temporary / name, **present)
     if model is not None:
         shutil.copyfile(model, temporary / "model.safetensors")
     (temporary / "log.txt").write_text(log, encoding="utf-8")

@@ -127,8 +127,9 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
         return tuple(Chosen(name, tuple(part), "centred") for name, part in by_dataset(found).items())
 
     chosen = []
-    grids = [grid for grid in load_suite(suite or "default") if _fits(grid, given)]
-    for grid in grids or load_suite(suite or "default"):
+    every_grid = load_suite(suite or "default")
+    grids = [grid for grid in every_grid if _fits(grid, given)] or every_grid
+    for grid in grids:
         selection = replace(Selection.of_suite(grid, runs), **given)
         if len(grids) > 1 and not any(selection.holds(run.record) for run in runs):
             warn(f"Suite '{grid.name}', {grid.part}: not run yet.")

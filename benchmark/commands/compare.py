@@ -69,9 +69,9 @@ def compare(
             f"{f', --reference {reference}' if reference else ''}."
         )
     if row is not None and other is not None and _are_runs(row, other):
-        if any(flag is not None for flag in flags.values()):
+        if given := [name for name, value in flags.items() if value is not None]:
             raise BenchmarkError(
-                f"two runs are compared on what they were run on: leave out --{', --'.join(flags)}."
+                f"two runs are compared on what they were run on: leave out --{', --'.join(given)}."
             )
         found = _compare_runs(find_run(row, results_dir), find_run(other, results_dir), metric)
     else:

@@ -58,8 +58,8 @@ def _changed(suite: Suite, changes: dict[str, Any]) -> Suite:
         changes = {"splits": "default", "protocol": None, **changes}
     if "methods" in changes:
         changes = {**changes, "variants": ()}
-    if changes.get("direction", suite.direction) != suite.direction and "queries" not in changes:
-        changes = {**changes, "queries": None}
+    if changes.get("direction", suite.direction) != suite.direction and suite.queries in ("all", "loo"):
+        changes = {"queries": None, **changes}  # the word for all queries is another one
     changed = suite.model_copy(update=changes)
     _ = changed.terms  # which refuses what it does not know
     if "bits" in changes and not changed.codes.is_itq:

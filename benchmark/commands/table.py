@@ -37,9 +37,6 @@ class Picture(StrEnum):
     RETRIEVAL = "retrieval"
 
 
-_NARROWING = ("methods", "splits", "setting", "direction", "queries", "relevance", "preprocessing")
-
-
 @chooses_runs
 def table(
     flags: Flags,
@@ -111,7 +108,8 @@ def plot(
     from benchmark.reporting.plots import bars, pr_curves, save_figure
     from benchmark.reporting.retrieval_plot import best_run, retrieval
 
-    narrowing = {name: value for name, value in flags.items() if name in _NARROWING and value is not None}
+    named = ("suite", "dataset")  # the name of the table says these
+    narrowing = {name: value for name, value in flags.items() if value is not None and name not in named}
 
     def draw(of_table: Chosen) -> None:
         comparison = compare(of_table.runs, reference=reference or of_table.reference)

@@ -146,8 +146,9 @@ def _exposure(comparison: Comparison) -> Iterator[str]:
         found = exposure(fold.protocol, backbone)
         if found is None:
             continue
+        is_photo_gallery = protocol.setting == "zs" and protocol.modalities[1] == "photo"
         gallery = next(
-            (one for one in found.galleries if one.gallery == protocol.protocol.partition("/")[0]), None
+            (one for one in found.galleries if one.gallery == protocol.protocol and is_photo_gallery), None
         )
         counted = f" As published, {total_sentence(fold.split, gallery)}." if gallery else ""
         n_exposed = sum(one.is_exposed for one in found.classes)

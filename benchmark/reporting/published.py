@@ -13,6 +13,8 @@ from pathlib import Path
 
 from benchmark.reporting.comparison import Comparison, Row
 
+WHOLE = ("", "default", "paper")
+"""Variants that are the method as it is, under a configuration of a name."""
 PUBLISHED_DIR = Path(__file__).parents[2] / "results" / "published"
 
 
@@ -59,15 +61,24 @@ def read_published(folder: Path = PUBLISHED_DIR) -> tuple[PublishedNumber, ...]:
 
 
 def beside(comparison: Comparison, numbers: tuple[PublishedNumber, ...] | None = None) -> tuple[Beside, ...]:
-    """Return the published numbers of a comparison's methods on its data set, setting and direction."""
+    """Return the published numbers that were measured as a comparison's were, as far as is stated.
+
+    Equal are data set, gallery, setting, direction, width and kind of codes; relevance and queries are the
+    usual ones, and the row is the method as it is, not a variant of its losses.
+    """
     protocol = comparison.protocol
-    terms = (protocol.dataset, protocol.setting, protocol.direction)
+    is_subset = "/" in protocol.protocol
+    if protocol.relevance != "category" or protocol.queries not in ("all", "loo") or is_subset:
+        return ()
+    terms = (protocol.dataset, protocol.setting, protocol.direction, str(protocol.width))
+    codes = protocol.codes.partition(",")[0]
     found = []
     for number in read_published() if numbers is None else numbers:
-        if (number.dataset, number.setting, number.direction) != terms:
+        stated = (number.dataset, number.setting, number.direction, number.width)
+        if stated != terms or number.codes != codes or number.gallery not in (protocol.protocol, "unknown"):
             continue
         for row in comparison.rows:
-            if row.method == number.method:
+            if row.method == number.method and row.variant in WHOLE:
                 cell = row.mean.get(number.metric)
                 found.append(Beside(row, number, None if cell is None else cell.value))
     return tuple(found)

@@ -36,8 +36,8 @@ class QueryResult:
     """A query sketch with its values and every photo of the stored ranking, best first.
 
     query: position in the run's query order. metrics: id -> value, None where the query has none.
-    n_right: items of its class, or instance, in the whole gallery of n_gallery; within one modality not
-    counting the query itself.
+    n_right: items of its class, or instance, among the n_gallery that it ranks: without itself and copies of
+    itself where they are excluded.
     """
 
     query: int
@@ -103,25 +103,25 @@ def query_result(
         is_right = rankings.is_relevant(query, position, own_label, run.record.protocol.relevance)
         photos.append(Photo(rank, name, label, class_of_photo.get(name), is_right, is_tied))
     name = str(per_query.names[query])
+    relevance = run.record.protocol.relevance
+    n_right, n_gallery = per_query.n_relevant, per_query.n_ranked
     return QueryResult(
         query=query,
         name=name,
         label=own_label,
         class_name=class_of_query.get(name),
         metrics={metric_id: value if np.isfinite(value) else None for metric_id, value in values.items()},
-        n_right=_n_relevant(run, query, own_label, rankings),
-        n_gallery=len(rankings.labels),
+        n_right=_counted(rankings, query, own_label, relevance) if n_right is None else int(n_right[query]),
+        n_gallery=len(rankings.labels) if n_gallery is None else int(n_gallery[query]),
         photos=tuple(photos),
     )
 
 
-def _n_relevant(run: StoredRun, query: int, label: int, rankings: Rankings) -> int:
-    protocol = run.record.protocol
-    found = sum(
-        rankings.is_relevant(query, position, label, protocol.relevance)
-        for position in range(len(rankings.labels))
+def _counted(rankings: Rankings, query: int, label: int, relevance: str) -> int:
+    """Positives of a query in the whole gallery, for runs that did not store their number."""
+    return sum(
+        rankings.is_relevant(query, position, label, relevance) for position in range(len(rankings.labels))
     )
-    return found - (protocol.queries == "loo")
 
 
 def _classes(class_names: Sequence[str], items: Items) -> dict[str, str]:

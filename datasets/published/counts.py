@@ -34,11 +34,14 @@ def class_counts(
 def lacking(
     scanned: Sequence[ScannedPart], counts: Sequence[ClassCount], totals: Totals
 ) -> dict[str, tuple[int, int]]:
-    """Noun of a part -> pictures found and published, where fewer were found than any source states."""
+    """Noun of a part -> pictures in use and published, where fewer are in use than any source states.
+
+    In use are those of the parts, from which file lists may have taken some; counts: of the disk.
+    """
     found = {}
     for one in scanned:
         mine = [count for count in counts if count.part == one.part.label]
-        n_found = sum(count.n_found for count in mine)
+        n_found = sum(len(folder.names) for folders in one.by_class.values() for folder in folders)
         n_published = totals.get(one.part.key, (0, 0))[0]
         if all(count.n_published is not None for count in mine):
             n_published = sum(count.n_published or 0 for count in mine)

@@ -224,7 +224,7 @@ def test_a_run_that_is_not_complete_is_refused(compare: Call, results: Path, cap
         (("zscmr", "centred", "--metric", "mrr"), "rankings.npz cannot be read"),
         (("--reference", "centered"), "Close names: centred"),
         (("seed0-12", "centred"), "name two rows, or two runs"),
-        (("seed0-12", "seed0-34"), "leave out --suite, --dataset"),
+        (("seed0-12", "seed0-34"), "what they were run on: leave out --dataset."),
         (("zscmr", "centred", "--format", "latex"), "latex"),
     ],
 )

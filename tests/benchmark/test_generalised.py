@@ -212,7 +212,8 @@ def test_copies_are_no_positives_of_each_other(world: TinyWorld) -> None:
     for position, query in enumerate(task.answers().queries.tolist()):
         top = found.rankings.top[position]
         n_right = (found.rankings.labels[top[top >= 0]] == labels[query]).sum()
-        assert n_right == (3 if query in groups else 5)
+        assert n_right == found.per_query.n_relevant[position] == (3 if query in groups else 5)
+        assert found.per_query.n_ranked[position] == (top >= 0).sum()
 
 
 def test_instance_labels_are_equal_exactly_for_one_instance() -> None:

@@ -217,6 +217,11 @@ def test_another_direction_takes_the_queries_that_fit_it(write: Write) -> None:
     assert (suite.queries, suite.terms.queries_name) == (None, "all")
 
 
+def test_another_direction_keeps_queries_that_fit_every_one(write: Write) -> None:
+    (suite,) = changed(write('queries = "sake10"'), given(direction="photo2photo"))
+    assert (suite.queries, suite.terms.queries_name) == ("sake10", "sake10")
+
+
 def test_the_direction_that_a_grid_has_keeps_its_queries(write: Write) -> None:
     grids = write('queries = "sake10"\ndirection = ["sketch2photo", "photo2photo"]')
     (suite,) = changed(grids, given(direction="photo2photo"))

@@ -19,7 +19,7 @@ from benchmark.execute import execute
 from benchmark.plan import GridCell, plan
 from benchmark.prepare import PreparedData, Where
 from benchmark.records import StoredRun
-from benchmark.reporting.query_result import find_query
+from benchmark.reporting.query_result import find_query, query_result
 from benchmark.reporting.retrieval_plot import one_query
 from benchmark.suite import Suite
 from methods.base import FitProgress, MethodCard, RetrievalMethod
@@ -293,3 +293,20 @@ def test_a_superseded_run_without_its_rankings_is_no_obstacle_to_such_a_table(
     monkeypatch.setattr(sys, "argv", ["x", "table", "--metrics", "p@2", *flags])
     assert cli.main() == 0
     assert json.loads(capsys.readouterr().out)["n_superseded"] == 1
+
+
+def test_positives_are_those_that_the_query_ranks(
+    made: tuple[StoredRun, PreparedData], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = made
+    whole = query_result(run, 0, None, None)
+    assert (whole.n_right, whole.n_gallery) == (3, 6)
+    arrays = run.per_query()
+    fewer = replace(arrays, n_relevant=arrays.n_relevant - 2, n_ranked=arrays.n_ranked - 1)
+    monkeypatch.setattr(type(run), "per_query", lambda self: fewer)
+    excluded = query_result(run, 0, None, None)
+    assert (excluded.n_right, excluded.n_gallery) == (1, 5)
+    older = replace(arrays, n_relevant=None, n_ranked=None)
+    monkeypatch.setattr(type(run), "per_query", lambda self: older)
+    counted = query_result(run, 0, None, None)
+    assert (counted.n_right, counted.n_gallery) == (3, 6)

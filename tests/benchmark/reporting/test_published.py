@@ -9,7 +9,7 @@ from benchmark.reporting.footnotes import footnotes
 from benchmark.reporting.published import PUBLISHED_DIR, beside, read_published
 from benchmark.reporting.tables import render
 
-PAPER = {"dataset": "sketchy", "setting": "zs", "direction": "sketch2photo"}
+PAPER = {"dataset": "sketchy", "protocol": "orig", "setting": "zs", "direction": "sketch2photo"}
 
 
 @pytest.fixture
@@ -53,10 +53,31 @@ def test_a_metric_that_was_not_measured_has_no_number_of_ours(paper_run):
 
 @pytest.mark.parametrize(
     "terms",
-    [{"dataset": "sketchy_ext"}, {"setting": "gzs/heldout"}, {"dataset": "quickdraw_ext"}],
+    [
+        {"dataset": "sketchy_ext"},
+        {"dataset": "quickdraw_ext"},
+        {"protocol": "ext"},
+        {"setting": "gzs/heldout"},
+        {"relevance": "instance"},
+        {"queries": "sake10"},
+        {"codes": "itq, 64 bits"},
+        {"width": 512},
+    ],
 )
-def test_other_data_and_other_settings_have_no_published_number(paper_run, terms):
+def test_what_was_measured_otherwise_has_no_published_number(paper_run, terms):
     assert beside(compare([paper_run(**terms)])) == ()
+
+
+def test_an_unknown_gallery_stands_beside_the_whole_one_only(paper_run):
+    data = {"dataset": "tuberlin_ext", "protocol": "standard"}
+    assert beside(compare([paper_run(**data)]))[0].number.gallery == "unknown"
+    assert beside(compare([paper_run(**data | {"protocol": "standard/zse_subset"})])) == ()
+
+
+@pytest.mark.parametrize(("variant", "n"), [("paper", 2), ("smoke", 0), ("without cross-entropy", 0)])
+def test_a_variant_of_a_method_is_not_the_method(make_run, variant, n):
+    run = make_run("zscmr", split="zscmr_code25", variant=variant, protocol=PAPER)
+    assert len(beside(compare([run]))) == n
 
 
 def test_another_method_has_no_published_number(make_run):

@@ -53,6 +53,7 @@ def test_pictures_that_lists_leave_out_are_on_disk_all_the_same(sketchy, write_l
     assert counted["airplane", "sketch"] == counted["ant", "sketch"] == 2
     assert survey.index is not None
     assert len(of_class(survey.index.sketches, "airplane")) == 1
+    assert survey.index.lacking["sketches"] == (249, 75_481)
     (warning,) = [finding.text for finding in survey.findings if finding.kind == "not listed"]
     assert "held-out sketches of seen classes" in warning
 
