@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,14 +165,55 @@ def _fill(
     *,
     progress: Progress | None,
 ) -> None:
+    n_done = store.n_rows - sum(map(len, missing.values()))
+    with _extractor(store.backbone, store.preprocessing, store.modality, device) as submit:
+        waiting = {
+            shard: [submit(batch) for batch in _batches(part, device)] for shard, part in missing.items()
+        }
+        for shard in missing:
+            rows = []
+            for part in waiting.pop(shard):
+                rows.append(part.result())
+                n_done += len(rows[-1])
+                if progress is not None:
+                    progress(n_done, store.n_rows)
+            _save_shard(shard, np.concatenate(rows))
+
+
+def seconds_a_picture(
+    files: Sequence[Path],
+    backbone: Backbone,
+    *,
+    modality: Modality,
+    preprocessing: Preprocessing,
+    device: str,
+) -> float:
+    """Return what a picture costs `extract` here, tried on a few evenly spaced ones; nothing is kept."""
     import torch
 
-    backbone, preprocessing, n_total = store.backbone, store.preprocessing, store.n_rows
+    is_cuda = device.startswith("cuda")
+    n_tried = 2 * CUDA_BATCH if is_cuda else CPU_BATCH * torch.get_num_threads()
+    tried = files[:: max(1, len(files) // n_tried)][:n_tried]
+    with _extractor(backbone, preprocessing, modality, device) as submit:
+        submit(_batches(tried, device)[0]).result()  # the first call of a network also sets it up
+        start = time.perf_counter()
+        for part in [submit(own) for own in _batches(tried, device)]:
+            part.result()
+        return (time.perf_counter() - start) / len(tried)
+
+
+@contextmanager
+def _extractor(
+    backbone: Backbone, preprocessing: Preprocessing, modality: Modality, device: str
+) -> Iterator[Callable[[Sequence[Path]], Future[NDArray[np.float32]]]]:
+    """Yield a function that computes the features of a few pictures, several calls at once."""
+    import torch
+
     embed = backbone.load(device, backbone.normalisation(preprocessing))
     size = backbone.card.image_size
 
     def features_of(pictures: Sequence[Path]) -> NDArray[np.float32]:
-        pixels = np.stack([preprocessing.picture(path, size, store.modality) for path in pictures])
+        pixels = np.stack([preprocessing.picture(path, size, modality) for path in pictures])
         features: NDArray[np.float32] = (
             embed(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)).cpu().numpy()
         )
@@ -180,25 +222,17 @@ def _fill(
     # glibc hands freed memory back to the system above a threshold that grows with the largest block freed,
     # 32 MiB at most. Freeing one such block first spares a quarter of the time, spent in page faults.
     torch.empty(31 * 2**20, dtype=torch.uint8)
-    n_done = n_total - sum(map(len, missing.values()))
-    batch = CUDA_BATCH if device.startswith("cuda") else CPU_BATCH
     pool = ThreadPoolExecutor(max_workers=torch.get_num_threads())
     try:
         with _exact_arithmetic():
-            waiting = {
-                shard: [pool.submit(features_of, part[i : i + batch]) for i in range(0, len(part), batch)]
-                for shard, part in missing.items()
-            }
-            for shard in missing:
-                rows = []
-                for part in waiting.pop(shard):
-                    rows.append(part.result())
-                    n_done += len(rows[-1])
-                    if progress is not None:
-                        progress(n_done, n_total)
-                _save_shard(shard, np.concatenate(rows))
+            yield lambda pictures: pool.submit(features_of, pictures)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _batches(files: Sequence[Path], device: str) -> list[Sequence[Path]]:
+    size = CUDA_BATCH if device.startswith("cuda") else CPU_BATCH
+    return [files[start : start + size] for start in range(0, len(files), size)]
 
 
 @contextmanager

@@ -249,3 +249,14 @@ def test_a_corrupt_picture_is_named(files, cache_dir):
 def test_no_files_give_no_rows(cache_dir):
     features = extract([], MeanColour(), cache_dir=cache_dir)
     assert features.rows(np.array([], np.int64)).shape == (0, 3)
+
+
+def test_a_trial_embeds_a_few_pictures_and_keeps_nothing(files, cache_dir):
+    backbone = MeanColour()
+    seconds = datasets.features.seconds_a_picture(
+        files, backbone, modality="photo", preprocessing=PRESETS["stretch"], device="cpu"
+    )
+    n_tried = min(N_PICTURES, 2 * torch.get_num_threads())
+    assert backbone.n_embedded == n_tried + 2  # a batch before the clock is started
+    assert seconds > 0
+    assert shards_in(cache_dir) == []
