@@ -142,6 +142,11 @@ class SketchPhotoDataset(ABC):
         """Name in records and folders."""
         return self.card.id
 
+    @classmethod
+    def galleries(cls) -> Mapping[str, tuple[str, ...]]:
+        """Protocol -> parts of the class table's photos that it searches whole; empty without a table."""
+        return {}
+
     @abstractmethod
     def index(self, progress: Progress | None = None) -> DatasetIndex:
         """Find, make and check all items. Raises BenchmarkError naming the file or class at fault."""

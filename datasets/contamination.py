@@ -11,20 +11,9 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from datasets.classes import PHOTO_SOURCES, RELATIONS, class_facts
+from datasets.classes import RELATIONS, class_facts
 from datasets.splits import ZeroShotSplit
-
-GALLERIES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "sketchy": MappingProxyType({"orig": ("orig",)}),
-        "sketchy_ext": MappingProxyType(
-            {"ext": ("ext",), "ext+orig": ("ext", "orig"), "orig": ("orig",)},
-        ),
-    }
-)
-"""Data sets whose gallery is a choice of photo sources: gallery -> sources."""
 
 
 @dataclass(frozen=True)
@@ -82,25 +71,20 @@ class Overlap:
     shared: tuple[str, ...]
 
 
-def galleries(dataset: str, table: str) -> Mapping[str, tuple[str, ...]]:
-    """Return the galleries of a data set, and which sources of the class table's photos each holds."""
-    return GALLERIES.get(dataset, MappingProxyType({"standard": PHOTO_SOURCES[table]}))
-
-
-def contamination(split: ZeroShotSplit, table: str) -> Contamination:
+def contamination(split: ZeroShotSplit, table: str, galleries: Mapping[str, Sequence[str]]) -> Contamination:
     """Return the contact of a split's unseen classes with ILSVRC-1k.
 
-    table: the data set's class table. Raises BenchmarkError for an unknown table or a class it lacks.
+    table: the data set's class table. galleries: by name, the parts of its photos that each holds
+    (`SketchPhotoDataset.galleries`). Raises BenchmarkError for an unknown table or a class it lacks.
     """
     split.check_against([facts.class_name for facts in class_facts(table)])
     unseen = [facts for facts in class_facts(table) if facts.class_name in split.unseen]
-    sources_of = galleries(split.dataset, table)
     classes = tuple(
         ClassExposure(
             facts.class_name,
             facts.ilsvrc_label,
             facts.ilsvrc_relation,
-            {gallery: _sum(facts.n_ilsvrc_photos, sources) for gallery, sources in sources_of.items()},
+            {gallery: _sum(facts.n_ilsvrc_photos, sources) for gallery, sources in galleries.items()},
         )
         for facts in unseen
     )
@@ -114,7 +98,7 @@ def contamination(split: ZeroShotSplit, table: str) -> Contamination:
                 [_sum(facts.n_photos, sources) for facts in unseen],
                 [one.n_exposed[gallery] for one in classes],
             )
-            for gallery, sources in sources_of.items()
+            for gallery, sources in galleries.items()
         ),
         n_labels=sum(facts.ilsvrc_label for facts in unseen),
         n_relations={relation: relations[relation] for relation in RELATIONS},

@@ -10,18 +10,9 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from benchmark.errors import BenchmarkError
-
-
-def load_picture(path: Path, size: int) -> NDArray[np.uint8]:
-    """Return a picture as (size, size, 3) uint8 RGB, stretched to the square with Pillow's bicubic filter.
-
-    Transparency lies on white. Raises BenchmarkError naming a file that is missing, truncated or no picture.
-    """
-    return np.asarray(read_picture(path).resize((size, size), Image.Resampling.BICUBIC))
 
 
 def decode_fault(path: Path) -> str:

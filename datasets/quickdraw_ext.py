@@ -6,7 +6,7 @@ import re
 
 from benchmark.registry import register_dataset
 from datasets.base import DatasetCard
-from datasets.published import SUBSET, PublishedDataset
+from datasets.published.dataset import SUBSET, PublishedDataset
 from datasets.published.layouts import Layout
 from datasets.published.parts import SKETCH, Part
 

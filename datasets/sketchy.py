@@ -6,7 +6,7 @@ import re
 
 from benchmark.registry import register_dataset
 from datasets.base import DatasetCard
-from datasets.published import SUBSET, PublishedDataset
+from datasets.published.dataset import SUBSET, PublishedDataset
 from datasets.published.layouts import BESIDE, Layout
 from datasets.published.parts import SKETCH, Part
 
@@ -168,10 +168,12 @@ class SketchyExt(PublishedDataset):
         n_classes=125,
     )
 
-    def tested_sources(self, gallery: str) -> tuple[str, ...]:
+    @classmethod
+    def tested_sources(cls, gallery: str) -> tuple[str, ...]:
         """The folders that the protocol's name lists."""
         return tuple(gallery.split("+"))
 
-    def trained_sources(self, gallery: str) -> tuple[str, ...]:
+    @classmethod
+    def trained_sources(cls, gallery: str) -> tuple[str, ...]:
         """Both folders, except where a protocol leaves the original one out of everything."""
         return ("ext",) if gallery == "ext" else ("ext", "orig")

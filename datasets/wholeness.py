@@ -27,11 +27,6 @@ class Look(NamedTuple):
     content: str
 
 
-def broken_reason(path: Path | str) -> str:
-    """Return why a picture file is not whole, "" where nothing speaks against it. Raises nothing."""
-    return look_at(path).broken
-
-
 def look_at(path: Path | str) -> Look:
     """Read the ends of a file. One that cannot be read is broken."""
     try:

@@ -53,7 +53,7 @@ def splits_entry(dataset: str, data_root: Path | None = None) -> Entry:
     if table is not None:
         contact = []
         for split in splits:
-            found = contamination(split, table)
+            found = contamination(split, table, kind.galleries())
             totals = [total_sentence(split.id, gallery) for gallery in found.galleries]
             contact.append({**dataclasses.asdict(found), "totals": totals})
     return {

@@ -23,7 +23,11 @@ def exposure(protocol: Protocol, backbone: str) -> Contamination | None:
     if protocol.split not in committed_split_ids(folder):
         return None
     split = committed_split(protocol.dataset, protocol.split, folder=folder)
-    return contamination(split, kind.class_table) if split.sha256 == protocol.split_sha256 else None
+    return (
+        contamination(split, kind.class_table, kind.galleries())
+        if split.sha256 == protocol.split_sha256
+        else None
+    )
 
 
 def exposed_classes(protocol: Protocol, backbone: str) -> frozenset[str]:

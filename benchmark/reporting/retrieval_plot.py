@@ -17,7 +17,7 @@ from benchmark.reporting.comparison import Comparison
 from benchmark.reporting.joining import newest
 from benchmark.reporting.plots import PALETTE
 from datasets.base import DatasetIndex, Items
-from datasets.pictures import load_picture
+from datasets.preprocessing import DEFAULT
 from datasets.settings import PLURALS
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _row(rows: dict[str, int], name: str, kind: str, run: StoredRun) -> int:
 
 
 def _picture(axis: Axes, items: Items, row: int, pixels: int) -> None:
-    axis.imshow(load_picture(items.files[row], pixels), interpolation="antialiased")
+    axis.imshow(DEFAULT.picture(items.files[row], pixels, "photo"), interpolation="antialiased")
     axis.set_xticks([])
     axis.set_yticks([])
     for spine in axis.spines.values():

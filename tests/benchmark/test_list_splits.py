@@ -25,6 +25,10 @@ class StandIn(SketchPhotoDataset):
     splits_folder: ClassVar[str] = "tuberlin_ext"
     class_table: ClassVar[str | None] = "tuberlin_ext"
 
+    @classmethod
+    def galleries(cls):
+        return {"standard": ("photo",)}
+
     def index(self, progress=None):
         raise NotImplementedError
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from benchmark.errors import BenchmarkError
-from datasets.contamination import GalleryExposure, contamination, galleries, overlaps, total_sentence
+from benchmark.registry import DATASETS
+from datasets.contamination import GalleryExposure, contamination, overlaps, total_sentence
 from datasets.splits import ZeroShotSplit, committed_split, committed_split_ids
 
 
 def contact(dataset, split_id, table=None):
     table = table or dataset
-    return contamination(committed_split(dataset, split_id, folder=table), table)
+    galleries = DATASETS.get(dataset).galleries()
+    return contamination(committed_split(dataset, split_id, folder=table), table, galleries)
 
 
 def exposure(dataset, split_id, gallery, table=None):
@@ -79,13 +81,17 @@ def test_the_other_published_lists_hold_ilsvrc_synsets(dataset, split_id):
 
 
 def test_labels_and_relations_are_summed_over_the_unseen_classes():
-    found = contamination(split_of("sketchy", "ant", "dog", "giraffe", "hot-air_balloon", "mouse"), "sketchy")
+    found = contamination(
+        split_of("sketchy", "ant", "dog", "giraffe", "hot-air_balloon", "mouse"), "sketchy", {}
+    )
     assert found.n_labels == 2  # ant, and the homonym mouse
     assert found.n_relations == {"synset": 1, "ancestor": 1, "descendant": 1, "none": 2, "": 0}
 
 
 def test_a_gallery_with_a_class_without_counts_is_unknown_and_says_how_many_are_counted():
-    found = contamination(split_of("tuberlin_ext", "ant", "airplane", "horse"), "tuberlin_ext")
+    found = contamination(
+        split_of("tuberlin_ext", "ant", "airplane", "horse"), "tuberlin_ext", {"standard": ("photo",)}
+    )
     assert [one.n_exposed["standard"] for one in found.classes] == [None, 424, 0]
     assert found.galleries == (GalleryExposure("standard", None, None, None, 2, 3),)
 
@@ -97,21 +103,22 @@ def test_photos_can_be_counted_where_ids_cannot():
 
 
 @pytest.mark.parametrize(
-    ("dataset", "table", "names"),
+    ("dataset", "galleries"),
     [
-        ("sketchy", "sketchy", ("orig",)),
-        ("sketchy_ext", "sketchy", ("ext", "ext+orig", "orig")),
-        ("tuberlin_ext", "tuberlin_ext", ("standard",)),
-        ("my_own", "quickdraw_ext", ("standard",)),
+        ("sketchy", {"orig": ("orig",)}),
+        ("sketchy_ext", {"ext+orig": ("ext", "orig"), "ext": ("ext",), "orig": ("orig",)}),
+        ("tuberlin_ext", {"standard": ("photo",)}),
+        ("quickdraw_ext", {"standard": ("photo",)}),
+        ("emoji54", {}),
     ],
 )
-def test_galleries_by_data_set(dataset, table, names):
-    assert tuple(galleries(dataset, table)) == names
+def test_galleries_by_data_set(dataset, galleries):
+    assert DATASETS.get(dataset).galleries() == galleries
 
 
 def test_a_class_that_the_table_lacks_is_refused():
     with pytest.raises(BenchmarkError, match=r"'ants' \(found 'ant'\)"):
-        contamination(split_of("sketchy", "ants"), "sketchy")
+        contamination(split_of("sketchy", "ants"), "sketchy", {})
 
 
 def test_every_two_splits_are_compared_once():

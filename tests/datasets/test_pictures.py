@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from benchmark.errors import BenchmarkError
-from datasets.pictures import decode_fault, file_sha256, load_picture
+from datasets.pictures import decode_fault, file_sha256, read_picture
 
 
 def saved(image: Image.Image, path: Path, **options) -> Path:
@@ -24,6 +24,10 @@ def truncated(tmp_path: Path) -> Path:
     path = saved(Image.fromarray(noise), tmp_path / "half.jpg")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     return path
+
+
+def loaded(path, size):
+    return np.asarray(read_picture(path).resize((size, size), Image.Resampling.BICUBIC))
 
 
 @pytest.mark.parametrize(
@@ -40,25 +44,25 @@ def truncated(tmp_path: Path) -> Path:
 )
 def test_every_mode_becomes_rgb_on_white(tmp_path, mode, colour, expected):
     path = saved(Image.new(mode, (5, 5), colour), tmp_path / "picture.png")
-    np.testing.assert_array_equal(load_picture(path, 4), np.full((4, 4, 3), expected))
+    np.testing.assert_array_equal(loaded(path, 4), np.full((4, 4, 3), expected))
 
 
 def test_a_transparent_palette_entry_becomes_white(tmp_path):
     image = Image.new("P", (4, 4), 1)
     image.putpalette([0, 0, 0, 255, 0, 0])
     path = saved(image, tmp_path / "palette.png", transparency=1)
-    assert (load_picture(path, 4) == 255).all()
+    assert (loaded(path, 4) == 255).all()
 
 
 def test_cmyk_becomes_rgb(tmp_path):
     path = saved(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), tmp_path / "ink.jpg", quality=100)
-    np.testing.assert_allclose(load_picture(path, 16)[8, 8], (255, 0, 0), atol=3)
+    np.testing.assert_allclose(loaded(path, 16)[8, 8], (255, 0, 0), atol=3)
 
 
 def test_a_wide_picture_is_stretched_not_cropped(tmp_path):
     pixels = np.zeros((10, 40, 3), np.uint8)
     pixels[:, 20:] = 255
-    picture = load_picture(saved(Image.fromarray(pixels), tmp_path / "wide.png"), 10)
+    picture = loaded(saved(Image.fromarray(pixels), tmp_path / "wide.png"), 10)
     assert picture.shape == (10, 10, 3)
     assert (picture[:, 0] == 0).all()
     assert (picture[:, -1] == 255).all()
@@ -70,24 +74,24 @@ def test_the_orientation_tag_is_not_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = saved(Image.fromarray(pixels), tmp_path / "turned.png", exif=exif)
-    np.testing.assert_array_equal(load_picture(path, 8), pixels)
+    np.testing.assert_array_equal(loaded(path, 8), pixels)
 
 
 def test_a_truncated_picture_is_named_with_the_way_out(truncated):
     with pytest.raises(BenchmarkError, match=r"half\.jpg cannot be read: .*truncated.*--skip-corrupt"):
-        load_picture(truncated, 8)
+        loaded(truncated, 8)
 
 
 def test_a_missing_picture_is_named(tmp_path):
     with pytest.raises(BenchmarkError, match=r"gone\.png cannot be read: No such file"):
-        load_picture(tmp_path / "gone.png", 8)
+        loaded(tmp_path / "gone.png", 8)
 
 
 def test_a_text_file_is_no_picture(tmp_path):
     path = tmp_path / "notes.png"
     path.write_text("not a picture")
     with pytest.raises(BenchmarkError, match="cannot identify image file"):
-        load_picture(path, 8)
+        loaded(path, 8)
 
 
 def test_only_a_corrupt_file_has_a_fault(tmp_path, truncated):

@@ -15,11 +15,10 @@ from datasets.classes import class_facts
 from datasets.splits import SPLITS_DIR, committed_split, committed_split_ids
 
 ROOT = Path(__file__).parents[2]
-CLASS_LISTS = (
-    Path(os.environ.get("ZSBENCH_DATA", ROOT.parent / "shared" / "data")).parent / "literature" / "classes"
-)
+CLASS_LISTS = Path(os.environ.get("ZSBENCH_LITERATURE", "not named")) / "classes"
 needs_lists = pytest.mark.skipif(
-    not CLASS_LISTS.is_dir(), reason="the published lists are not at hand: see ZSBENCH_DATA"
+    not CLASS_LISTS.is_dir(),
+    reason="set ZSBENCH_LITERATURE to a folder with the published classes/ and filelists/",
 )
 
 RANDOM = tuple(f"random25_{i}" for i in range(5))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.wholeness import broken_reason, is_named_as, look_at
+from datasets.wholeness import is_named_as, look_at
 
 KINDS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "bmp": "BMP", "gif": "GIF", "tiff": "TIFF"}
 CUT_KINDS = ("png", "jpeg", "webp", "bmp")
@@ -43,12 +43,12 @@ def test_a_whole_picture_of_any_kind_is_recognised(kind, size, write):
 @pytest.mark.parametrize("kind", CUT_KINDS)
 def test_a_picture_cut_short_is_broken(kind, share, write):
     content = encoded(kind)
-    assert "cut short" in broken_reason(write(content[: int(len(content) * share)]))
+    assert "cut short" in look_at(write(content[: int(len(content) * share)])).broken
 
 
 @pytest.mark.parametrize("kind", CUT_KINDS)
 def test_a_few_bytes_after_the_end_do_no_harm(kind, write):
-    assert broken_reason(write(encoded(kind) + b"\0" * 1000)) == ""
+    assert look_at(write(encoded(kind) + b"\0" * 1000)).broken == ""
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg"])
@@ -56,7 +56,7 @@ def test_a_file_whose_rest_is_zeros_is_broken(kind, write):
     content = encoded(kind, 200)
     half = len(content) // 2
     assert len(content) - half > 4096
-    assert "cut short" in broken_reason(write(content[:half] + bytes(len(content) - half)))
+    assert "cut short" in look_at(write(content[:half] + bytes(len(content) - half))).broken
 
 
 @pytest.mark.parametrize(
@@ -69,29 +69,29 @@ def test_a_file_whose_rest_is_zeros_is_broken(kind, write):
     ],
 )
 def test_what_is_no_picture_is_broken(content, reason, write):
-    assert reason in broken_reason(write(content))
+    assert reason in look_at(write(content)).broken
 
 
 def test_a_bitmap_that_leaves_its_size_out_is_whole(write):
     content = bytearray(encoded("bmp"))
     content[2:6] = bytes(4)
-    assert broken_reason(write(content)) == ""
+    assert look_at(write(content)).broken == ""
 
 
 def test_a_file_that_cannot_be_read_is_broken_and_raises_nothing(tmp_path):
     (tmp_path / "link.png").symlink_to(tmp_path / "nowhere.png")
     (tmp_path / "folder.png").mkdir()
     for name in ("link.png", "folder.png", "missing.png"):
-        assert "cannot be read: " in broken_reason(tmp_path / name)
+        assert "cannot be read: " in look_at(tmp_path / name).broken
 
 
 def test_no_file_stays_open(write):
     path = write(encoded("png"))
-    broken_reason(path)
+    look_at(path)
     free = os.open(path, os.O_RDONLY)
     os.close(free)
     for _ in range(3):
-        broken_reason(path)
+        look_at(path)
     again = os.open(path, os.O_RDONLY)
     os.close(again)
     assert again == free
