@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from pathlib import Path
@@ -71,6 +72,30 @@ PUBLISHED = {
         {"palm tree", "fire_hydrant", "campfire", "raccoon"},
         "9073b8bb3d87db643b00b7193e1c7e2108381b3806522b4dbf4439a00064073d",
     ),
+}
+# First 16 digits of the sha256 of what was drawn, sorted names joined by line ends: once, by sha256sum. A
+# split's classes never change, whatever becomes of the script that drew them.
+DRAWN_UNSEEN = {
+    "random25_0": "59135aa93b828700",
+    "random25_1": "6d7acd27933e8fd2",
+    "random25_2": "970e155b6cead441",
+    "random25_3": "1bd7df8618dc8e26",
+    "random25_4": "e614a06d14f01d84",
+}
+DRAWN_VALIDATION = {
+    ("sketchy", "random25_0"): "fd4965358f4396ec",
+    ("sketchy", "random25_1"): "a77b01c125f7b9b8",
+    ("sketchy", "random25_2"): "51de1a494e37f9e4",
+    ("sketchy", "random25_3"): "ce8e0039c5c5b699",
+    ("sketchy", "random25_4"): "8984ccf08d529f8e",
+    ("sketchy", "sake25"): "14d4c754fc63ef45",
+    ("sketchy", "sempcyc25"): "fdd564360749941b",
+    ("sketchy", "yelamarthi21"): "9eb6fba7a6ba3b05",
+    ("sketchy", "zscmr_code25"): "284b392b89b943ca",
+    ("tuberlin_ext", "bdt64"): "e28d6cb8ffcd043a",
+    ("tuberlin_ext", "sake30"): "b0b840970231a652",
+    ("tuberlin_ext", "sempcyc30"): "d164fa042b8b84ba",
+    ("quickdraw_ext", "doodle30"): "081a757a8e9cbd3b",
 }
 FILES = {
     ("sketchy", "sake25"): "sketchy25_sake",
@@ -164,6 +189,15 @@ def test_random_splits_are_a_family_of_25_classes_each_and_no_two_are_equal():
 
 def test_published_splits_stand_alone():
     assert {committed_split(*key).family for key in PUBLISHED} == {""}
+
+
+def sha256_of(names):
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
+
+
+def test_what_was_drawn_once_stays():
+    assert {i: sha256_of(committed_split("sketchy", i).unseen) for i in RANDOM} == DRAWN_UNSEEN
+    assert {key: sha256_of(committed_split(*key).validation) for key in ALL} == DRAWN_VALIDATION
 
 
 @pytest.mark.parametrize("split_id", RANDOM)
