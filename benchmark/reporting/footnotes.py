@@ -215,8 +215,10 @@ def _published(comparison: Comparison) -> Iterator[str]:
     flags: dict[str, dict[str, None]] = defaultdict(dict)
     for one in beside(comparison):
         flags[one.number.paper] |= dict.fromkeys(one.number.flags.split("; "))
+    is_part = any(fold.lacking for fold in comparison.folds)
     for paper, of_paper in flags.items():
-        yield f"numbers of {paper} are not ours and cannot be compared with them: {', '.join(of_paper)}"
+        reasons = [*of_paper, *(["this copy of the data is not whole"] if is_part else [])]
+        yield f"numbers of {paper} are not ours and cannot be compared with them: {', '.join(reasons)}"
 
 
 def _missing(comparison: Comparison) -> Iterator[str]:

@@ -98,6 +98,14 @@ def test_the_footnote_says_why_they_cannot_be_compared(paper_run):
     notes = {note.label: note.text for note in footnotes(comparison, comparison.metric_ids)}
     assert "definition of mAP not stated" in notes["Published"]
     assert "cannot be compared" in notes["Published"]
+    assert "not whole" not in notes["Published"]
+
+
+def test_the_footnote_says_where_a_part_of_the_data_was_measured(make_run):
+    lacking = {"sketches": (3, 9)}
+    comparison = compare([make_run("zscmr", split="zscmr_code25", protocol=PAPER, lacking=lacking)])
+    notes = {note.label: note.text for note in footnotes(comparison, comparison.metric_ids)}
+    assert notes["Published"].endswith("this copy of the data is not whole")
 
 
 def test_a_file_with_other_columns_is_refused(tmp_path):
