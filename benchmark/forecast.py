@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.plan import PlannedRun, plan
@@ -88,19 +87,19 @@ def forecast(
     counted = set() if extracted is None else extracted
     missing = {modality: _n_missing(data, modality) for modality in MODALITIES}
     names = {modality: _name_of_features(data, modality) for modality in MODALITIES}
-    n_counted_before = sum(n for modality, n in missing.items() if names[modality] in counted)
+    lacking = {modality: n for modality, n in missing.items() if n and names[modality] not in counted}
     needs_features = any(own.run.method.card.input == "features" for own in runs if own.status != "finished")
     if needs_features:
         counted.update(names.values())
-    n_to_extract = sum(missing.values()) - n_counted_before
+    n_to_extract = sum(lacking.values())
     return GridForecast(
         data,
         runs,
         n_pictures=sum(len(set(data.digests(modality))) for modality in MODALITIES),
         n_to_extract=n_to_extract,
-        n_counted_before=n_counted_before,
+        n_counted_before=sum(missing.values()) - n_to_extract,
         needs_features=needs_features,
-        extract_s=n_to_extract * _picture_s(data) if needs_features and n_to_extract else 0.0,
+        extract_s=_extract_s(data, lacking) if needs_features else 0.0,
         memory_mib=_memory_mib(data, planned, sizes),
     )
 
@@ -182,17 +181,18 @@ def _scaled_s(record: Record, sizes: _Sizes) -> float:
     return scaled + PAIR_S * more_pairs
 
 
-def _picture_s(data: PreparedData) -> float:
-    """Seconds a picture: reading, preprocessing and network together, mean of both modalities."""
-    return statistics.fmean(
-        seconds_a_picture(
+def _extract_s(data: PreparedData, missing: Mapping[Modality, int]) -> float:
+    """Seconds for so many pictures of each modality: reading, preprocessing and network together."""
+    return sum(
+        n
+        * seconds_a_picture(
             data.index.items(modality).files,
             data.backbone,
             modality=modality,
             preprocessing=data.preprocessing,
             device=data.where.device,
         )
-        for modality in MODALITIES
+        for modality, n in missing.items()
     )
 
 

@@ -47,6 +47,10 @@ _NAMING = (
 """Fields that name a grid among the others of its suite."""
 
 
+CHOOSING = ("dataset", "protocol", "setting", "direction", "queries", "relevance", "splits")
+"""Flags that choose among the grids of a suite, where some grid meets them."""
+
+
 class Variant(BaseModel):
     """One row of a suite that is not a method as it is: a name and what it changes."""
 
@@ -116,6 +120,12 @@ class Suite(BaseModel):
         if not codes.is_itq:
             raise ValueError(f'only ITQ has a number of bits, and codes = "{codes}"')
         return bits
+
+
+def meets(suite: Suite, name: str, value: object) -> bool:
+    """Whether a grid is what a flag of CHOOSING asks for."""
+    own = suite.terms.queries_name if name == "queries" else getattr(suite, name)
+    return bool(own == value)
 
 
 @dataclass(frozen=True)

@@ -63,16 +63,26 @@ def arrange(
     not_trained = _groups_of(sides.values(), lambda labels: ~np.isin(labels, seen))
     hidden = _groups_of(sides.values(), lambda labels: ~np.isin(labels, [*seen, *unseen]))
     tested = {modality: side.without(hidden, side.tested(unseen)) for modality, side in sides.items()}
-    added = {modality: _added(side, seen, tested[modality], terms) for modality, side in sides.items()}
-    is_held_out = terms.setting in ("gzs/heldout", "gzs/open_search")
-    trained: dict[str, Rows] = {}
     n_copies_left_out = 0
+    trainable: dict[str, Rows] = {}
     for modality, side in sides.items():
         rows = np.flatnonzero(side.may_train & np.isin(side.items.labels, seen))
-        usable = side.without(not_trained, rows)
-        n_copies_left_out += len(rows) - len(usable)
-        is_added = side.is_copy_of(added[modality])[usable]
-        trained[modality] = usable[~is_added] if is_held_out else usable
+        trainable[modality] = side.without(not_trained, rows)
+        n_copies_left_out += len(rows) - len(trainable[modality])
+    added = {
+        modality: _added(
+            side, side.without(hidden, side.tested(seen)), trainable[modality], tested[modality], terms
+        )
+        for modality, side in sides.items()
+    }
+    trained = trainable
+    if terms.setting in ("gzs/heldout", "gzs/open_search"):
+        held_out = frozenset().union(*(side.groups(added[modality]) for modality, side in sides.items()))
+        trained = {
+            modality: np.setdiff1d(side.without(held_out, trainable[modality]), added[modality])
+            for modality, side in sides.items()
+        }
+    for modality, side in sides.items():
         _require_items(trained[modality], side.items, train_classes, index, split, "training")
         _require_items(tested[modality], side.items, test_classes, index, split, "the test")
 
@@ -132,14 +142,11 @@ class _Side:
             return rows
         return np.array([row for row in rows.tolist() if self.items.groups[row] not in groups], np.int64)
 
-    def is_copy_of(self, rows: Rows) -> NDArray[np.bool_]:
-        """(n,) whether an item is one of these rows or shows the same picture."""
-        found = np.zeros(len(self.items), bool)
-        found[rows] = True
-        if self.items.groups is not None:
-            groups = np.array(self.items.groups)
-            found |= (groups != "") & np.isin(groups, groups[rows])
-        return found
+    def groups(self, rows: Rows) -> frozenset[str]:
+        """Content groups of the rows, those that are alone left out."""
+        if self.items.groups is None:
+            return frozenset()
+        return frozenset(self.items.groups[row] for row in rows.tolist()) - {""}
 
     def in_drawn_order(self, rows: Rows, purpose: str) -> Rows:
         """The rows in the order in which a draw takes them: by the hash of purpose and picture."""
@@ -154,17 +161,12 @@ def _groups_of(
     sides: Iterable[_Side], are_meant: Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 ) -> frozenset[str]:
     """Content groups with an item of the classes that are meant, whatever it may do."""
-    return frozenset(
-        side.items.groups[row]
-        for side in sides
-        if side.items.groups is not None
-        for row in np.flatnonzero(are_meant(side.items.labels)).tolist()
-    ) - {""}
+    found = (side.groups(np.flatnonzero(are_meant(side.items.labels))) for side in sides)
+    return frozenset().union(*found)
 
 
-def _added(side: _Side, seen: NDArray[np.int64], unseen_rows: Rows, terms: Terms) -> Rows:
-    """Rows of seen classes that the setting adds to the unseen ones."""
-    rows = side.tested(seen)
+def _added(side: _Side, rows: Rows, trainable: Rows, unseen_rows: Rows, terms: Terms) -> Rows:
+    """Rows of seen classes that the setting adds to the unseen ones. rows: those that may be tested."""
     match terms.setting:
         case "gzs/all_seen":
             return rows
@@ -172,10 +174,10 @@ def _added(side: _Side, seen: NDArray[np.int64], unseen_rows: Rows, terms: Terms
             drawn = side.in_drawn_order(rows, terms.setting)
             return np.sort(np.concatenate([_share(of_class) for of_class in _by_class(side, drawn)]))
         case "gzs/open_search":
-            return np.sort(_share_of_all(side, side.in_drawn_order(rows, terms.setting)))
+            return np.sort(_share_of_all(side, side.in_drawn_order(rows, terms.setting), trainable))
         case "gzs/sem_pcyc":
-            rows = rows[side.may_train[rows]]
-            return np.sort(side.in_drawn_order(rows, terms.setting)[: int(HELD_OUT * len(unseen_rows))])
+            drawn = side.in_drawn_order(np.intersect1d(rows, trainable), terms.setting)
+            return np.sort(drawn[: int(HELD_OUT * len(unseen_rows))])
     return np.array([], dtype=np.int64)
 
 
@@ -183,10 +185,10 @@ def _share(drawn: Rows) -> Rows:
     return drawn[: max(1, round(HELD_OUT * len(drawn)))]
 
 
-def _share_of_all(side: _Side, drawn: Rows) -> Rows:
+def _share_of_all(side: _Side, drawn: Rows, trainable: Rows) -> Rows:
     """The first items drawn, whatever their class, but never the last picture a class has to train on."""
     left: dict[int, set[str]] = defaultdict(set)
-    for row in np.flatnonzero(side.may_train).tolist():
+    for row in trainable.tolist():
         left[int(side.items.labels[row])].add(_picture(side.items, row))
     n_wanted = int(HELD_OUT * len(drawn))
     taken: list[int] = []
@@ -236,5 +238,5 @@ def _require_items(
     if empty:
         raise BenchmarkError(
             f"no usable picture is left for {what} in {', '.join(empty)} (split '{split.id}'). "
-            "Every class of a split needs sketches and photos."
+            "Every class of a split needs sketches and photos, other than copies of those in other classes."
         )

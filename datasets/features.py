@@ -191,8 +191,7 @@ def seconds_a_picture(
     """Return what a picture costs `extract` here, tried on a few evenly spaced ones; nothing is kept."""
     import torch
 
-    is_cuda = device.startswith("cuda")
-    n_tried = 2 * CUDA_BATCH if is_cuda else CPU_BATCH * torch.get_num_threads()
+    n_tried = (CUDA_BATCH if device.startswith("cuda") else CPU_BATCH) * torch.get_num_threads()
     tried = files[:: max(1, len(files) // n_tried)][:n_tried]
     with _extractor(backbone, preprocessing, modality, device) as submit:
         submit(_batches(tried, device)[0]).result()  # the first call of a network also sets it up

@@ -79,19 +79,21 @@ class FileLedger:
             except sqlite3.DatabaseError as error:
                 if is_last:
                     raise BenchmarkError(self._cannot_be_used(error)) from error
-                self._put_aside()
+                self._put_aside(unless_whole=attempt == 0)
         raise AssertionError("every attempt returns or raises")
 
-    def _put_aside(self) -> None:
-        """Move a damaged file away, unless another process has done so meanwhile."""
+    def _put_aside(self, *, unless_whole: bool) -> None:
+        """Move a damaged file away. unless_whole: another process may have done so meanwhile."""
         with FileLock(self._path.with_suffix(".lock")):
             try:
                 with contextlib.closing(sqlite3.connect(self._path, timeout=60)) as database:
                     _prepare(database)
-                    database.execute("PRAGMA quick_check(1)").fetchall()
+                    is_whole = database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
             except sqlite3.OperationalError:
-                return
+                return  # locked, say: the next attempt tells
             except sqlite3.DatabaseError:
+                is_whole = False
+            if not (is_whole and unless_whole):
                 self._path.replace(self._path.with_suffix(".damaged"))
 
     def _cannot_be_used(self, error: sqlite3.Error) -> str:

@@ -215,7 +215,7 @@ def _conclusion(check: DataCheck, command: str) -> str:
             "picture",
             "pictures",
             " in seen and unseen classes",
-            "take the wrong one of each equal pair away (until then the seen one does not train)",
+            "take the wrong one of each equal pair away (runs leave the seen one out; one label is wrong)",
         ),
     ]
     wrong = [(_n_of(n, one, many) + rest, advice) for n, one, many, rest, advice in problems if n]

@@ -167,8 +167,10 @@ def one_by_one(chosen: Sequence[Chosen], act: Callable[[Chosen], None]) -> None:
 
 def _fits(grid: SuiteGrid, given: Mapping[str, Any]) -> bool:
     """Whether a grid is among those that flags choose of a suite: other flags narrow its rows."""
-    fields = ("dataset", "protocol", "setting", "direction", "queries", "relevance")
-    return all(getattr(grid, name) in (None, given[name]) for name in fields if name in given)
+    from benchmark.suite import CHOOSING, meets
+
+    fields = (name for name in CHOOSING if name in given and name != "splits")
+    return all(meets(grid, name, given[name]) or getattr(grid, name) is None for name in fields)
 
 
 def _require_known(name: str, wanted: str | tuple[str, ...], known: set[str]) -> None:

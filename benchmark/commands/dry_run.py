@@ -21,14 +21,12 @@ def dry_run(grids: Sequence[Suite], where: Where, display: SuiteDisplay, *, reru
     """Print the forecast of every grid, divided as for a run; return 1 when one could not run as it is."""
     from benchmark.display import duration
     from benchmark.forecast import forecast
-    from benchmark.runner import check_names, prepare_suite
+    from benchmark.runner import prepare_suite
 
     total_s, n_unknown, n_grids = 0.0, 0, 0
     faults: list[str] = []
     prepared: list[PreparedData] = []
     extracted: set[tuple[str, ...]] = set()
-    for suite in grids:
-        check_names(suite)
     for suite in _divided(grids, where):
         n_grids += 1
         typer.echo(f"{suite.name}{f', {suite.part}' if suite.part else ''}: {suite.title}")

@@ -9,10 +9,7 @@ from typing import Any
 from benchmark.errors import BenchmarkError
 from benchmark.prepare import PreparedData
 from benchmark.records import digest
-from benchmark.suite import Suite, names_apart
-
-CHOOSING = ("dataset", "protocol", "setting", "direction", "splits")
-"""Flags that choose among the grids of a suite where some grid meets them."""
+from benchmark.suite import CHOOSING, Suite, meets, names_apart
 
 
 def given(**flags: Any) -> dict[str, Any]:
@@ -21,27 +18,38 @@ def given(**flags: Any) -> dict[str, Any]:
     return found | {name: "all" for name in ("methods", "splits") if found.get(name) == ("all",)}
 
 
-def fitting(grids: Sequence[Suite], flags: Mapping[str, Any]) -> tuple[Suite, ...]:
-    """Return the grids that meet a flag already, all of them where none does: these are then changed."""
+def fitting(grids: Sequence[Suite], flags: Mapping[str, Any]) -> tuple[tuple[Suite, ...], tuple[str, ...]]:
+    """Return the grids that meet the flags of CHOOSING, and which flags chose them.
+
+    A flag that no grid meets chooses none: it changes them all.
+    """
+    kept, chosen_by = tuple(grids), []
     for name in CHOOSING:
-        meeting = tuple(suite for suite in grids if getattr(suite, name) == flags.get(name))
-        if name in flags and meeting:
-            grids = meeting
-    return tuple(grids)
+        meeting = tuple(suite for suite in kept if meets(suite, name, flags.get(name)))
+        if name in flags and meeting and len(meeting) < len(kept):
+            kept = meeting
+            chosen_by.append(name)
+    return kept, tuple(chosen_by)
 
 
 def changed(grids: Sequence[Suite], flags: Mapping[str, Any]) -> tuple[Suite, ...]:
     """Return the grids that fit the flags, changed by them. Raises BenchmarkError for flags that do not fit.
 
-    flags: as `given` returns them. Grids that the flags make equal are one.
+    flags: as `given` returns them. Grids that the flags make equal are one: one that was so before, if any.
     """
     found: list[Suite] = []
-    for suite in fitting(grids, flags):
+    for suite in fitting(grids, flags)[0]:
         own = _changed(suite, dict(flags))
         if own != suite:
             own = own.model_copy(update={"title": f"changed by --{', --'.join(flags)}"})
-        if not any(own == other.model_copy(update={"part": own.part, "title": own.title}) for other in found):
+        twin = next(
+            (one for one in found if own == one.model_copy(update={"part": own.part, "title": own.title})),
+            None,
+        )
+        if twin is None:
             found.append(own)
+        elif own == suite:
+            found[found.index(twin)] = own
     if all(suite in grids for suite in found):
         return tuple(found)
     # The old names would speak of what the flags replaced.

@@ -31,6 +31,7 @@ class Rerun(StrEnum):
 GRID = "What to run"
 TEST = "How it is tested"
 RUN_FAILED = 2
+N_NAMED = 5
 
 
 def run(
@@ -131,9 +132,9 @@ def run(
     run_benchmark.py run --dataset emoji54 --direction photo2photo --preprocessing zse
     """
     device = options.set_up(device, threads, plugin)
-    from benchmark.commands.flagged_grids import CHOOSING, changed, fitting, given
+    from benchmark.commands.flagged_grids import changed, fitting, given
     from benchmark.display import SuiteDisplay
-    from benchmark.runner import grids_of
+    from benchmark.runner import check_names, grids_of
     from benchmark.suite import load_suite
 
     base = load_suite(suite or "default")
@@ -163,12 +164,16 @@ def run(
         limit=limit,
     )
     display = SuiteDisplay(options.progress_console())
-    if left_out := [grid for grid in base if grid not in fitting(base, flags)]:
-        names = " ".join(f"--{name}" for name in flags if name in CHOOSING)
+    kept, chosen_by = fitting(base, flags)
+    if chosen_by:
+        left_out = [grid.part for grid in base if grid not in kept]
+        named = "; ".join(left_out[:N_NAMED]) + ("; …" if len(left_out) > N_NAMED else "")
         display.message(
-            f"{names}: {len(base) - len(left_out)} of the {len(base)} grids of suite '{base[0].name}' fit. "
-            f"Left out: {'; '.join(grid.part for grid in left_out)}."
+            f"--{' --'.join(chosen_by)}: {len(kept)} of the {len(base)} grids of suite '{base[0].name}' fit. "
+            f"Left out: {named}."
         )
+    for suite_of_flags in chosen:
+        check_names(suite_of_flags)
     if dry_run:
         from benchmark.commands.dry_run import dry_run as say
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,11 +130,11 @@ def _resampled(
 
 
 def _by_exposure(
-    values: Mapping[Key, NDArray[np.float64]], arrays: PerQuery, exposed: Collection[str]
+    values: Mapping[Key, NDArray[np.float64]], arrays: PerQuery, exposed: frozenset[str]
 ) -> dict[Key, tuple[float, float]]:
     """Means over queries of exposed classes and of the others; nothing where one of the two has no value."""
-    # Items of the data sets with class facts are named <modality>/<class>/<file>.
-    is_exposed = np.array([name.split("/")[1] in exposed for name in arrays.names.tolist()])
+    # Items of the data sets with class facts are named <part>/<class>/<file>.
+    is_exposed = np.array([bool(exposed & {*name.split("/")[1:2]}) for name in arrays.names.tolist()])
     found = {}
     for key, own in values.items():
         sides = [side[np.isfinite(side)] for side in (own[is_exposed], own[~is_exposed])]

@@ -148,8 +148,7 @@ def _canvas(comparison: Comparison, *, width: float, height: float) -> tuple[Fig
     axes = figure.add_subplot()
     splits = comparison.splits
     where = f"mean of {', '.join(splits)}" if len(splits) > 1 else splits[0]
-    protocol = comparison.protocol
-    title = ", ".join([protocol.dataset, f"protocol {protocol.protocol}", *protocol.special_terms, where])
+    title = f"{comparison.heading}: {where}"
     axes.set_title("\n".join(textwrap.wrap(title, 80)), loc="left", fontsize=10)
     axes.grid(color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)

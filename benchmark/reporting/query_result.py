@@ -103,7 +103,7 @@ def query_result(
         is_right = rankings.is_relevant(query, position, own_label, run.record.protocol.relevance)
         photos.append(Photo(rank, name, label, class_of_photo.get(name), is_right, is_tied))
     name = str(per_query.names[query])
-    relevance = run.record.protocol.relevance
+    itself = run.record.protocol.queries == "loo"
     n_right, n_gallery = per_query.n_relevant, per_query.n_ranked
     return QueryResult(
         query=query,
@@ -111,17 +111,20 @@ def query_result(
         label=own_label,
         class_name=class_of_query.get(name),
         metrics={metric_id: value if np.isfinite(value) else None for metric_id, value in values.items()},
-        n_right=_counted(rankings, query, own_label, relevance) if n_right is None else int(n_right[query]),
-        n_gallery=len(rankings.labels) if n_gallery is None else int(n_gallery[query]),
+        n_right=_counted(run, rankings, query, own_label) if n_right is None else int(n_right[query]),
+        n_gallery=len(rankings.labels) - itself if n_gallery is None else int(n_gallery[query]),
         photos=tuple(photos),
     )
 
 
-def _counted(rankings: Rankings, query: int, label: int, relevance: str) -> int:
-    """Positives of a query in the whole gallery, for runs that did not store their number."""
-    return sum(
-        rankings.is_relevant(query, position, label, relevance) for position in range(len(rankings.labels))
+def _counted(run: StoredRun, rankings: Rankings, query: int, label: int) -> int:
+    """Positives of a query in the whole gallery without itself, for runs that did not store their number."""
+    protocol = run.record.protocol
+    found = sum(
+        rankings.is_relevant(query, position, label, protocol.relevance)
+        for position in range(len(rankings.labels))
     )
+    return max(0, found - (protocol.queries == "loo"))
 
 
 def _classes(class_names: Sequence[str], items: Items) -> dict[str, str]:

@@ -66,7 +66,7 @@ def canonical_directions(moments: PairMoments, *, width: int, ridge: float) -> t
 
 
 def principal_directions(x: Tensor, n_directions: int) -> Tensor:
-    """Return the (d, k) directions of largest variance of (n, d) items, k = n_directions or the rank.
+    """Return the (d, k) directions of largest variance of (n, d) float64 items, k = n_directions or the rank.
 
     Raises ValueError when all items are equal.
     """

@@ -182,9 +182,20 @@ def test_grids_that_flags_make_equal_are_one(write: Write) -> None:
 
 def test_grids_that_do_not_fit_a_flag_can_be_told(write: Write) -> None:
     grids = write('[[grid]]\nprotocol = "a"\n[[grid]]\nprotocol = "b"\n')
-    assert fitting(grids, given(protocol="a")) == (grids[0],)
-    assert fitting(grids, given(protocol="c")) == grids
-    assert fitting(grids, {}) == grids
+    assert fitting(grids, given(protocol="a")) == ((grids[0],), ("protocol",))
+    assert fitting(grids, given(protocol="a", splits=("x",))) == ((grids[0],), ("protocol",))
+    assert fitting(grids, given(protocol="c")) == (grids, ())
+    assert fitting(grids, {}) == (grids, ())
+
+
+def test_queries_choose_too_and_a_grid_that_was_so_before_comes_first(write: Write) -> None:
+    text = 'direction = ["sketch2photo", "photo2photo"]\n[[grid]]\n[[grid]]\nqueries = "sake10"\n'
+    grids = write(text)
+    assert changed(grids, given(queries="sake10", direction="photo2photo")) == (grids[3],)
+    (suite,) = changed(grids, given(relevance="instance", direction="photo2photo", queries="loo"))
+    assert (suite.queries, suite.relevance) == ("loo", "instance")
+    twins = write('[[grid]]\npreprocessing = "zse"\n[[grid]]\n')
+    assert changed(twins, given(preprocessing="stretch")) == (twins[1],)
 
 
 def test_a_changed_grid_bears_no_title_or_part_of_what_it_was(write: Write) -> None:

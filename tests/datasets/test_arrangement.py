@@ -233,6 +233,39 @@ def test_nor_in_the_other_modality(tiny_world, arranged, unseen_photo, seen_rows
     assert found.n_copies_left_out == 1
 
 
+@pytest.mark.parametrize("setting", ["gzs/heldout", "gzs/open_search"])
+def test_what_is_held_out_does_not_train_in_the_other_modality(tiny_world, arranged, setting):
+    # Sketch i and photo i of every seen class are one picture, as far as there are sketches.
+    columns = {}
+    for modality in ("sketch", "photo"):
+        items = tiny_world.index.items(modality)
+        groups = tuple(
+            f"{label}/{row % N[modality]}" if row % N[modality] < N["sketch"] else ""
+            for row, label in enumerate(items.labels)
+        )
+        columns["sketches" if modality == "sketch" else "photos"] = replace(items, groups=groups)
+    index = replace(tiny_world.index, **columns)
+    found = arranged(Terms(setting), index)
+    tested = {index.sketches.groups[row] for row in found.queries}
+    tested |= {index.photos.groups[row] for row in found.gallery}
+    trained = {index.sketches.groups[row] for row in found.train_sketches}
+    trained |= {index.photos.groups[row] for row in found.train_photos}
+    assert not (tested & trained) - {""}
+
+
+def test_a_picture_that_does_not_train_is_no_training_item_of_sem_pcyc(tiny_world, arranged, unseen_photo):
+    # All but one photo of every seen class are copies of an unseen one.
+    items = tiny_world.index.photos
+    seen = ~is_unseen(tiny_world, "photo", np.arange(len(items)))
+    copies = {row for row in np.flatnonzero(seen).tolist() if row % 8}
+    found = arranged(Terms("gzs/sem_pcyc"), grouped(tiny_world, photo=copies | {unseen_photo}))
+    assert set(found.train_photos.tolist()) == set(np.flatnonzero(seen).tolist()) - copies
+    assert set(found.gallery.tolist()) & set(np.flatnonzero(seen).tolist()) <= set(
+        found.train_photos.tolist()
+    )
+    assert arranged(Terms("gzs/open_search"), grouped(tiny_world, photo=copies | {unseen_photo}))
+
+
 def test_tuning_neither_trains_nor_tests_a_copy_of_an_unseen_picture(tiny_world, unseen_photo, seen_rows):
     split, roles = tiny_world.split, tiny_world.roles
     validation = rows_of_class(tiny_world, "photo", split.validation[0])[0]

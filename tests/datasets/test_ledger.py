@@ -167,6 +167,22 @@ def test_damage_in_the_middle_of_a_large_database_costs_only_the_reading(ledger,
     assert len(readings["file_sha256"]) == 2 * len(files)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_damage_anywhere_is_put_aside(share, ledger, files, tmp_path):
+    path = tmp_path / "cache" / "files.sqlite"
+    expected = ledger.digests(files)
+    with sqlite3.connect(path) as database:
+        rows = [(sha256(bytes([i % 256, i // 256])).digest()[:16], 1, 1, "x" * 64) for i in range(5_000)]
+        database.executemany("INSERT INTO facts (path, size, mtime_ns, sha256) VALUES (?, ?, ?, ?)", rows)
+    database.close()
+    content = bytearray(path.read_bytes())
+    start = int(share * len(content)) // 4096 * 4096
+    content[start : start + 4096] = b"?" * 4096
+    path.write_bytes(content)
+    for _ in range(2):  # files whose rows lie elsewhere may be found in spite of the damage
+        assert ledger.digests(files) == expected
+
+
 def test_what_the_disk_did_not_give_is_tried_again(ledger, files, monkeypatch):
     def fail(path):
         raise OSError(24, "Too many open files", str(path))

@@ -69,7 +69,7 @@ def test_curves_are_those_of_the_rows(comparison):
 def test_curves_name_axes_data_and_splits(comparison):
     axes = pr_curves(comparison).axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Recall", "Precision (interpolated)")
-    assert axes.get_title(loc="left") == "emoji54, protocol standard, mean of fold0, fold1, fold2, fold3"
+    assert axes.get_title(loc="left") == "emoji54, standard: mean of fold0, fold1, fold2, fold3"
 
 
 def test_a_row_looks_the_same_whatever_its_rank(make_run):
