@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -258,6 +258,16 @@ class StoredRun:
                 f"{self.folder / name} cannot be read ({getattr(error, 'strerror', None) or error}). "
                 "Restore it, remove the folder, or run again with --rerun all."
             ) from error
+
+
+def lacking_text(lacking: Mapping[str, tuple[int, int]]) -> str:
+    """Say what data lack, for a message.
+
+    >>> lacking_text({"sketches": (750, 75_481)})
+    'fewer pictures than published: 750 of 75,481 sketches'
+    """
+    parts = ", ".join(f"{n:,} of {published:,} {noun}" for noun, (n, published) in lacking.items())
+    return f"fewer pictures than published: {parts}"
 
 
 def digest(content: Any) -> str:

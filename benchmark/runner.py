@@ -11,7 +11,7 @@ from benchmark.display import Clock, SuiteDisplay
 from benchmark.execute import execute
 from benchmark.plan import PlannedRun, grid, plan
 from benchmark.prepare import PreparedData, Where
-from benchmark.records import StoredRun, read_run, run_folder, stored_runs, sweep
+from benchmark.records import StoredRun, lacking_text, read_run, run_folder, stored_runs, sweep
 from benchmark.registry import BACKBONES, DATASETS, METHODS
 from benchmark.suite import Suite
 from datasets.arrangement import require_positives
@@ -65,7 +65,7 @@ def check_names(suite: Suite) -> None:
     kind = DATASETS.get(suite.dataset)
     if suite.protocol is not None:
         kind.check_protocol(suite.protocol)
-    folder = kind.splits_folder or suite.dataset
+    folder = kind.folder_of_splits()
     if isinstance(suite.splits, tuple) and committed_split_ids(folder):
         for split_id in suite.splits:
             committed_split(suite.dataset, split_id, folder=folder)
@@ -98,8 +98,7 @@ def prepare_suite(
 def _left_out(index: DatasetIndex) -> Iterator[str]:
     """What somebody who starts a run should know of a copy that is not whole."""
     if index.lacking:
-        parts = ", ".join(f"{n:,} of {published:,} {noun}" for noun, (n, published) in index.lacking.items())
-        yield f"fewer pictures than published: {parts}. `check-data` says which classes lack some."
+        yield f"{lacking_text(index.lacking)}. `check-data` says which classes lack some."
     if n := len(index.skipped):
         names = ", ".join(index.skipped[:3]) + (", …" if n > 3 else "")
         yield f"{n:,} unreadable {'picture' if n == 1 else 'pictures'} left out: {names}"

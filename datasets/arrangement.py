@@ -205,11 +205,12 @@ def _share_of_all(side: _Side, drawn: Rows, trainable: Rows) -> Rows:
 def _few_of_each_class(side: _Side, queries: Rows) -> Rows:
     """Ten pictures of each class, at most half of them; of several copies the first one queries."""
     drawn = side.in_drawn_order(queries, "sake10")
-    few = []
+    few: list[int] = []
     for of_class in _by_class(side, drawn):
-        first_of = {_picture(side.items, row): row for row in reversed(of_class.tolist())}
-        different = [row for row in of_class.tolist() if first_of[_picture(side.items, row)] == row]
-        few += different[: max(1, min(SAKE_QUERIES, len(different) // 2))]
+        first_of: dict[str, int] = {}
+        for row in of_class.tolist():
+            first_of.setdefault(_picture(side.items, row), row)
+        few += [*first_of.values()][: max(1, min(SAKE_QUERIES, len(first_of) // 2))]
     return np.array(sorted(few), dtype=np.int64)
 
 

@@ -143,6 +143,11 @@ class SketchPhotoDataset(ABC):
         return self.card.id
 
     @classmethod
+    def folder_of_splits(cls) -> str:
+        """Name of the folder of `datasets/splits` that holds the committed ones."""
+        return cls.splits_folder or cls.card.id
+
+    @classmethod
     def galleries(cls) -> Mapping[str, tuple[str, ...]]:
         """Protocol -> parts of the class table's photos that it searches whole; empty without a table."""
         return {}

@@ -165,7 +165,7 @@ def _committed(dataset: str) -> list[ZeroShotSplit]:
     from datasets.splits import committed_split, committed_split_ids
 
     kind = DATASETS.get(dataset)
-    folder = kind.splits_folder or kind.card.id
+    folder = kind.folder_of_splits()
     return [committed_split(dataset, split_id, folder=folder) for split_id in committed_split_ids(folder)]
 
 

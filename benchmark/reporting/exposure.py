@@ -19,7 +19,7 @@ def exposure(protocol: Protocol, backbone: str) -> Contamination | None:
     kind = DATASETS.get(protocol.dataset)
     if BACKBONES.get(backbone).card.supervised_on != "imagenet1k" or kind.class_table is None:
         return None
-    folder = kind.splits_folder or protocol.dataset
+    folder = kind.folder_of_splits()
     if protocol.split not in committed_split_ids(folder):
         return None
     split = committed_split(protocol.dataset, protocol.split, folder=folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +135,7 @@ def _by_exposure(
 ) -> dict[Key, tuple[float, float]]:
     """Means over queries of exposed classes and of the others; nothing where one of the two has no value."""
     # Items of the data sets with class facts are named <part>/<class>/<file>.
-    is_exposed = np.array([bool(exposed & {*name.split("/")[1:2]}) for name in arrays.names.tolist()])
+    is_exposed = np.array([PurePosixPath(name).parent.name in exposed for name in arrays.names.tolist()])
     found = {}
     for key, own in values.items():
         sides = [side[np.isfinite(side)] for side in (own[is_exposed], own[~is_exposed])]

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, cast
 
 from benchmark.codes.itq import N_ITERATIONS
-from benchmark.records import Protocol
+from benchmark.records import Protocol, lacking_text
 from benchmark.registry import BACKBONES, DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
 from benchmark.reporting.exposure import exposure
@@ -84,8 +84,7 @@ def _data(comparison: Comparison) -> str:
     )
     lacking = {noun: numbers for fold in comparison.folds for noun, numbers in fold.lacking.items()}
     if lacking:
-        parts = ", ".join(f"{n:,} of {published:,} {noun}" for noun, (n, published) in lacking.items())
-        text += f" The copy that was measured has fewer pictures than published: {parts}."
+        text += f" The copy that was measured has {lacking_text(lacking)}."
     # A data set of a plugin may be unknown here; its records are not.
     caution = DATASETS.get(protocol.dataset).card.caution if protocol.dataset in DATASETS.ids() else ""
     return f"{text} {caution}" if caution else text

@@ -61,7 +61,7 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool) -> str:
     further = [metric for metric in comparison.metric_ids if metric not in metrics]
     if further:
         tables.append(_further(score_table(comparison, further)))
-    tables[1:1] = _divided(comparison, metrics)
+    tables[1:1] = _dividing_tables(comparison, metrics)
     if per_fold and len(comparison.folds) > 1:
         tables.append(fold_table(comparison, comparison.main_metric))
     if found := beside(comparison):
@@ -75,7 +75,7 @@ def rich_table(comparison: Comparison, *, width: int, per_fold: bool = True) -> 
     scores, lacking = _fit(score_table(comparison, headline_metrics(comparison)), width, SECONDARY)
     further = [metric for metric in comparison.metric_ids if metric not in headline_metrics(comparison)]
     parts: list[RenderableType] = [_rich(scores), *_lacking([*lacking, *further]), ""]
-    for table in _divided(comparison, headline_metrics(comparison)):
+    for table in _dividing_tables(comparison, headline_metrics(comparison)):
         fitting, lacking = _fit(table, width, 1)
         parts += [_rich(fitting), *_lacking(lacking), ""]
     if per_fold and len(comparison.folds) > 1:
@@ -94,7 +94,7 @@ def rich_table(comparison: Comparison, *, width: int, per_fold: bool = True) -> 
     return Group(*parts, notes)
 
 
-def _divided(comparison: Comparison, metric_ids: Sequence[str]) -> list[Table]:
+def _dividing_tables(comparison: Comparison, metric_ids: Sequence[str]) -> list[Table]:
     """The tables that divide the scores of a row, where there is something to divide."""
     tables = []
     if any(row.seen for row in comparison.rows):
