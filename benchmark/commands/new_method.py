@@ -90,7 +90,15 @@ def _refuse_taken(name: str) -> None:
             f"Taken: {', '.join(METHODS.ids())}."
         )
     # A file of this name would be imported in the module's place wherever its folder is searched first.
-    if importlib.util.find_spec(name) is not None:
+    spec = importlib.util.find_spec(name)
+    if spec is not None and not _is_plugin(spec.origin):
         raise BenchmarkError(
             f"'{name}' is the name of a Python module, which {name}.py would hide. Choose another."
         )
+
+
+def _is_plugin(origin: str | None) -> bool:
+    """Whether a module is a plugin in the working folder, such as one written before: nothing imports it."""
+    if origin is None or Path(origin).parent != Path.cwd():
+        return False
+    return "@register_method" in Path(origin).read_text(encoding="utf-8")

@@ -132,3 +132,16 @@ def test_in_the_root_the_commands_name_the_files_as_they_were_given(monkeypatch)
     run, test = next_commands("m", Path("m.py"), Path("test_m.py"))
     assert "--plugin m.py " in run
     assert test == "python -m pytest test_m.py"
+
+
+def test_a_plugin_in_the_working_folder_is_no_module_to_hide(tmp_path, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.syspath_prepend(str(here))
+    write_method("an_own_method", here)
+    (here / "a_helper.py").write_text("VALUE = 1\n")
+    assert write_method("an_own_method", there)[0] == there / "an_own_method.py"
+    with pytest.raises(BenchmarkError, match="'a_helper' is the name of a Python module"):
+        write_method("a_helper", there)
