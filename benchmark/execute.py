@@ -15,7 +15,8 @@ from benchmark.errors import NotRunnable
 from benchmark.grade import grade
 from benchmark.plan import PlannedRun
 from benchmark.prepare import PreparedData
-from benchmark.records import Record, StoredRun, write_run
+from benchmark.records import FineTuned, Record, StoredRun, write_run
+from datasets.settings import Modality
 from methods.base import FitProgress
 
 
@@ -31,7 +32,7 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
             embedded = fit_and_embed(
                 run.method,
                 run.config.config,
-                data.task(run.split, run.method.card),
+                data.task(run.split, run.method.card, is_finetuned=run.is_finetuned),
                 seed=run.seed,
                 device=device,
                 progress=progress,
@@ -55,6 +56,7 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
             status="partial" if data.is_partial else "complete",
             phases_s={name: round(seconds, 4) for name, seconds in phases_s.items()},
             peak_mib=round(peak_memory_mib(), 1),
+            finetuning=_finetuned(run, data),
             **graded.fields,
         )
         return write_run(
@@ -76,8 +78,11 @@ def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
         method=run.method.card.id,
         variant=run.variant,
         seed=run.seed,
-        backbone=data.suite.backbone,
+        backbone=data.backbone.card.id,
         weights_sha256=data.backbone.weights_sha256(),
+        weights=data.backbone.weights_file().origin,
+        supervised_on=data.backbone.supervised_on,
+        finetune=data.suite.finetune,
         backbone_preprocessing=data.backbone.steps(data.preprocessing),
         class_vectors_sha256=data.class_vectors_sha256(run.method.card),
         source_sha256=run.source_sha256,
@@ -91,6 +96,14 @@ def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
         skipped_files=list(data.index.skipped),
         lacking=dict(data.index.lacking),
     )
+
+
+def _finetuned(run: PlannedRun, data: PreparedData) -> dict[Modality, FineTuned]:
+    """What fine-tuning left behind for the features of this run; it was done before."""
+    if not run.is_finetuned:
+        return {}
+    tunings = data.features.fine_tunings(run.split)
+    return {modality: FineTuned(**tuning.report()) for modality, tuning in tunings.items()}
 
 
 def _plain(card: dict[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmark.network_features import MODALITIES
 from benchmark.plan import PlannedRun, plan
 from benchmark.plan import grid as cells_of
-from benchmark.prepare import MODALITIES, PreparedData
+from benchmark.prepare import PreparedData
 from benchmark.records import Record, StoredRun, digest, stored_runs
 from benchmark.runner import Rerun, finished_runs
-from datasets.features import n_missing, seconds_a_picture
+from datasets.extraction import seconds_a_picture
+from datasets.features import n_missing
 from datasets.settings import Modality
 from datasets.splits import ZeroShotSplit
 
@@ -190,7 +192,7 @@ def _extract_s(data: PreparedData, missing: Mapping[Modality, int]) -> float:
             data.backbone,
             modality=modality,
             preprocessing=data.preprocessing,
-            device=data.where.device,
+            devices=data.where.devices,
         )
         for modality, n in missing.items()
     )

@@ -25,11 +25,13 @@ def run_identity(
     preprocessing: str,
     weights_sha256: str,
     class_vectors_sha256: str | None,
+    finetuning: tuple[str, ...],
     seed: int,
 ) -> str:
     """Return the sha256 that tells a run from every other; a record with it is the finished run.
 
-    preprocessing: the backbone's own. class_vectors_sha256: None for a method that is given none.
+    preprocessing: the backbone's own. class_vectors_sha256: None for a method that is given none. finetuning:
+    keys of fine-tuned weights, none for a backbone as it is.
     """
     return digest(
         {
@@ -44,6 +46,8 @@ def run_identity(
             "weights": weights_sha256,
             "class_vectors": class_vectors_sha256,
             "seed": seed,
+            # Only where there is any: runs from before it existed keep their identity.
+            **({"finetuning": finetuning} if finetuning else {}),
         }
     )
 

@@ -25,6 +25,7 @@ class GridCell:
     variant: str
     split: ZeroShotSplit
     config: ResolvedConfig
+    is_finetuned: bool
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ def grid(suite: Suite, splits: Iterable[ZeroShotSplit]) -> tuple[GridCell, ...]:
     for split, row in itertools.product(splits, list(suite_rows(suite, METHODS.ids()))):
         method: type[RetrievalMethod] = METHODS.get(row.method)
         config = resolve_config(method, suite.config, split, width=suite.width, changes=row.changes)
-        cells.append(GridCell(method, row.variant or config.variant, split, config))
+        # A method that reads pictures has nothing of a backbone, before or after.
+        is_finetuned = row.is_finetuned and method.card.input == "features"
+        cells.append(GridCell(method, row.variant or config.variant, split, config, is_finetuned))
     if not cells:
         raise BenchmarkError(f"suite '{suite.name}' holds no run: it names no method or no split.")
     return tuple(cells)
@@ -79,10 +82,11 @@ def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...
                 variant=cell.variant,
                 config=cell.config.values,
                 validation_classes=cell.split.validation,
-                backbone=data.suite.backbone,
+                backbone=data.backbone.card.id,
                 preprocessing=data.backbone.steps(data.preprocessing),
                 weights_sha256=weights,
                 class_vectors_sha256=data.class_vectors_sha256(cell.method.card),
+                finetuning=_keys(cell, data),
                 seed=seed,
             )
             runs.append(
@@ -91,6 +95,7 @@ def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...
                     variant=cell.variant,
                     split=cell.split,
                     config=cell.config,
+                    is_finetuned=cell.is_finetuned,
                     seed=seed,
                     protocol=protocol,
                     source_sha256=source,
@@ -98,3 +103,10 @@ def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...
                 )
             )
     return tuple(runs)
+
+
+def _keys(cell: GridCell, data: PreparedData) -> tuple[str, ...]:
+    """Names of the fine-tuned weights that a run reads, sketches first; known before they are made."""
+    if not cell.is_finetuned:
+        return ()
+    return tuple(tuning.key for tuning in data.features.fine_tunings(cell.split).values())

@@ -2,44 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 
 import metrics
 from benchmark.codes.term import Codes
+from benchmark.network_features import MODALITIES, NetworkFeatures, Stage
 from benchmark.records import Protocol, digest
-from benchmark.registry import BACKBONES, DATASETS
+from benchmark.registry import DATASETS
 from benchmark.suite import Suite
 from datasets.arrangement import Arrangement, arrange
-from datasets.backbones import Backbone
+from datasets.backbones import Backbone, make_backbone
+from datasets.backbones.weights import Weights
 from datasets.base import DatasetIndex, Items, Progress, Roles, SketchPhotoDataset
 from datasets.class_vectors import CLASS_VECTORS, vectors_sha256
 from datasets.content_groups import with_content_groups
-from datasets.features import Features, extract
 from datasets.preprocessing import preset
 from datasets.settings import Modality
 from datasets.splits import ZeroShotSplit
-from datasets.task import Phase, PictureSource, RowSource, ZeroShotTask, check_instances
+from datasets.task import (
+    Phase,
+    PictureSource,
+    RowSource,
+    ZeroShotTask,
+    check_instances,
+    classes_of,
+    terms_of,
+)
 from methods.base import MethodCard
-
-MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
 
 @dataclass(frozen=True)
 class Where:
-    """Places and machine settings of a call. limit: items per class, modality and source, 0 for all."""
+    """Places and machine settings of a call.
+
+    devices: as torch calls them; methods run on the first, extraction and fine-tuning on all. limit: items
+    per class, modality and source, 0 for all. may_fetch: whether weights that are not here are fetched.
+    """
 
     cache_dir: Path
     results_dir: Path
     data_root: Path | None = None
-    device: str = "cpu"
+    devices: tuple[str, ...] = ("cpu",)
     skip_corrupt: bool = False
     limit: int = 0
+    may_fetch: bool = True
+
+    @property
+    def device(self) -> str:
+        """The device that methods run on."""
+        return self.devices[0]
 
     @property
     def runs_dir(self) -> Path:
@@ -50,9 +67,9 @@ class Where:
 class PreparedData:
     """One data set under a suite's terms: from here runs get their task and their protocol block.
 
-    Making one checks names only; `read` finds the pictures, `extract_features` computes what is missing.
-    Both are called when first needed, and beforehand by whoever wants to show how far they are. alike: the
-    same data set under other terms, at the same place, from which pictures and hashes are taken over.
+    Making one checks names only; `read` finds the pictures, `prepare_features` computes what is missing. Both
+    are called when first needed, and beforehand by whoever wants to show how far they are. alike: the same
+    data set under other terms, at the same place, from which pictures and hashes are taken over.
     """
 
     def __init__(self, suite: Suite, where: Where, *, alike: PreparedData | None = None) -> None:
@@ -64,12 +81,15 @@ class PreparedData:
         self.codes = Codes(suite.codes, suite.bits)
         self.protocol_name = suite.protocol or self.dataset.card.protocols[0]
         self.dataset.check_protocol(self.protocol_name)
-        self.backbone: Backbone = BACKBONES.get(suite.backbone)()
+        self.backbone: Backbone = make_backbone(
+            suite.backbone,
+            Weights(suite.weights, where.cache_dir / "weights", self.dataset.ledger, where.may_fetch),
+        )
+        self.features = NetworkFeatures(self)
         self.is_partial = False
         self._index: DatasetIndex | None = None
         self._digests: dict[Modality, list[str]] = {}
-        self._features: tuple[Features, Features] | None = None
-        self._arrangements: dict[str, Arrangement] = {}
+        self._arrangements: dict[tuple[str, Phase], Arrangement] = {}
         self._alike = alike
 
     def read(self, progress: Progress | None = None) -> DatasetIndex:
@@ -137,18 +157,19 @@ class PreparedData:
         first = splits[0]
         return (first, *(split for split in splits[1:] if first.family and split.family == first.family))
 
-    def arrangement(self, split: ZeroShotSplit) -> Arrangement:
+    def arrangement(self, split: ZeroShotSplit, phase: Phase = "run") -> Arrangement:
         """Return which items of a run train and are tested; neither picture nor feature is needed for it."""
-        if split.id not in self._arrangements:
-            self._arrangements[split.id] = arrange(
+        if (split.id, phase) not in self._arrangements:
+            train_classes, test_classes = classes_of(split, self.index.class_names, phase)
+            self._arrangements[split.id, phase] = arrange(
                 self.index,
                 self.roles,
                 split,
-                self.terms,
-                train_classes=split.seen(self.index.class_names),
-                test_classes=split.unseen,
+                terms_of(self.terms, phase),
+                train_classes=train_classes,
+                test_classes=test_classes,
             )
-        return self._arrangements[split.id]
+        return self._arrangements[split.id, phase]
 
     def protocol(self, split: ZeroShotSplit) -> Protocol:
         """Return what makes a number on this split comparable."""
@@ -172,9 +193,21 @@ class PreparedData:
             metric_engine=metrics.ENGINE_VERSION,
         )
 
-    def task(self, split: ZeroShotSplit, card: MethodCard, *, phase: Phase = "run") -> ZeroShotTask:
-        """Return the task of a method with this card. `extract_features` comes first where it needs them."""
-        sketches, photos = self._sources(card)
+    def task(
+        self,
+        split: ZeroShotSplit,
+        card: MethodCard,
+        *,
+        phase: Phase = "run",
+        is_finetuned: bool | None = None,
+    ) -> ZeroShotTask:
+        """Return the task of a method with this card.
+
+        is_finetuned: whether features are read after fine-tuning; None for what the suite says.
+        """
+        if is_finetuned is None:
+            is_finetuned = self.suite.finetune == "seen"
+        sketches, photos = self._sources(card, split, phase, is_finetuned)
         return ZeroShotTask(
             self.index,
             self.roles,
@@ -193,27 +226,15 @@ class PreparedData:
         """Return the hash of the class vectors that a method with this card is given."""
         return vectors_sha256() if CLASS_VECTORS in card.side_information else None
 
-    def extract_features(self, progress: Progress | None = None) -> None:
-        """Read or compute the features of all pictures, sketches first."""
-        if self._features is not None:
-            return
-        n_sketches, n_photos = (len(set(self.digests(modality))) for modality in MODALITIES)
+    def prepare_features(
+        self, split: ZeroShotSplit, *, phase: Phase = "run", is_finetuned: bool = False, stage: Stage
+    ) -> None:
+        """Fine-tune and extract what is missing for the runs on a split, shown as stages."""
+        self.features.of(split, phase, is_finetuned=is_finetuned, stage=stage)
 
-        def extracted(modality: Modality, n_before: int) -> Features:
-            return extract(
-                self.index.items(modality).files,
-                self.digests(modality),
-                self.backbone,
-                modality=modality,
-                preprocessing=self.preprocessing,
-                cache_dir=self.where.cache_dir,
-                device=self.where.device,
-                progress=progress and (lambda done, _: progress(n_before + done, n_sketches + n_photos)),
-            )
-
-        self._features = (extracted("sketch", 0), extracted("photo", n_sketches))
-
-    def _sources(self, card: MethodCard) -> tuple[RowSource, RowSource]:
+    def _sources(
+        self, card: MethodCard, split: ZeroShotSplit, phase: Phase, is_finetuned: bool
+    ) -> tuple[RowSource, RowSource]:
         if card.input == "images":
             size = self.backbone.card.image_size
             sketches, photos = (
@@ -221,10 +242,12 @@ class PreparedData:
                 for modality in MODALITIES
             )
             return sketches, photos
-        if self._features is None:
-            self.extract_features()
-        assert self._features is not None
-        return self._features
+        return self.features.of(split, phase, is_finetuned=is_finetuned, stage=_unseen_stage)
+
+
+@contextlib.contextmanager
+def _unseen_stage(_: str) -> Iterator[Progress]:
+    yield lambda done, total: None
 
 
 def _limited(index: DatasetIndex, n_per_class: int) -> DatasetIndex:

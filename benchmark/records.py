@@ -118,12 +118,33 @@ class Counts(BaseModel):
     n_copies_left_out: int = 0
 
 
+class FineTuned(BaseModel):
+    """How the backbone of one modality was fine-tuned before its features were read."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    key: str
+    weights_sha256: str
+    recipe: dict[str, Any]
+    n_trained: int
+    n_held_out: int
+    n_epochs: int
+    best_epoch: int
+    held_out_accuracy: float
+    seconds: float
+    devices: list[str]
+    precision: str
+
+
 class Record(BaseModel):
     """`record.json`. Missing values are null; a failed or skipped run has no scores and a reason.
 
     variant: "" for a method as the suite runs it, else what sets this row apart, such as "smoke" or
     "without latent": rows of a table are (method, variant). split_family: splits drawn together share one.
     lacking: kind of picture -> number found and number published, where the data lack some.
+    weights: where the backbone's came from; supervised_on: its label set (records older than the field are
+    of EfficientNet-Lite0, which is of ILSVRC-1k). finetune: what the suite asked for; finetuning: what was
+    done to the features of this very run, by modality.
     scores, per_class and the arrays beside the record are of queries of unseen classes; seen_scores of those
     of seen classes in the same gallery, where the setting has any.
     """
@@ -141,6 +162,10 @@ class Record(BaseModel):
     seed: int
     backbone: str
     weights_sha256: str
+    weights: str = "published"
+    supervised_on: str = "imagenet1k"
+    finetune: str = "none"
+    finetuning: dict[Modality, FineTuned] = {}
     backbone_preprocessing: str
     class_vectors_sha256: str | None = None
     source_sha256: str

@@ -128,8 +128,8 @@ def register_dataset(dataset: T) -> T:
 
 
 def register_backbone(backbone: T) -> T:
-    """Class decorator on a `Backbone`, which carries its facts as `card`."""
-    BACKBONES.add(backbone.card.id, backbone)  # type: ignore[attr-defined]
+    """Class decorator on a `Backbone`, which says as `family` what its ids begin with."""
+    BACKBONES.add(backbone.family, backbone)  # type: ignore[attr-defined]
     return backbone
 
 

@@ -15,9 +15,11 @@ from benchmark.records import StoredRun, lacking_text, read_run, run_folder, sto
 from benchmark.registry import BACKBONES, DATASETS, METHODS
 from benchmark.suite import Suite
 from datasets.arrangement import require_positives
+from datasets.backbones import make_backbone
+from datasets.backbones.weights import Weights
 from datasets.base import DatasetIndex
 from datasets.preprocessing import preset
-from datasets.splits import committed_split, committed_split_ids
+from datasets.splits import ZeroShotSplit, committed_split, committed_split_ids
 
 Rerun = Literal["missing", "failed", "all"]
 
@@ -60,7 +62,7 @@ def check_names(suite: Suite) -> None:
     """
     for method in () if suite.methods == "all" else suite.methods:
         METHODS.get(method)
-    BACKBONES.get(suite.backbone)
+    make_backbone(suite.backbone, Weights(suite.weights))
     preset(suite.preprocessing)
     kind = DATASETS.get(suite.dataset)
     if suite.protocol is not None:
@@ -117,9 +119,8 @@ def run_suite(data: PreparedData, display: SuiteDisplay, *, rerun: Rerun = "miss
     planned = plan(cells, data)
     finished = {} if rerun == "all" else finished_runs(planned, where, rerun)
     missing = [run for run in planned if run.identity not in finished]
-    if any(run.method.card.input == "features" for run in missing):
-        with display.stage("extracting features") as progress:
-            data.extract_features(progress)
+    for split, is_finetuned in _features_of(missing):
+        data.prepare_features(split, is_finetuned=is_finetuned, stage=display.stage)
     n_kept = len(planned) - len(missing)
     if n_kept and missing:
         display.message(f"{n_kept} of {len(planned)} runs have a record already and are not repeated.")
@@ -132,6 +133,16 @@ def run_suite(data: PreparedData, display: SuiteDisplay, *, rerun: Rerun = "miss
             shown.end(run, stored)
             finished[run.identity] = stored
     return SuiteResult(tuple(finished[run.identity] for run in planned), len(missing), data)
+
+
+def _features_of(runs: Sequence[PlannedRun]) -> list[tuple[ZeroShotSplit, bool]]:
+    """Which features the runs read: those of the backbone as it is serve all splits."""
+    found: dict[tuple[str, bool], tuple[ZeroShotSplit, bool]] = {}
+    for run in runs:
+        if run.method.card.input == "features":
+            of_split = run.split.id if run.is_finetuned else ""
+            found.setdefault((of_split, run.is_finetuned), (run.split, run.is_finetuned))
+    return list(found.values())
 
 
 def finished_runs(planned: Sequence[PlannedRun], where: Where, rerun: Rerun) -> dict[str, StoredRun]:

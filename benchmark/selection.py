@@ -12,7 +12,8 @@ from benchmark.configs import row_variants
 from benchmark.errors import BenchmarkError
 from benchmark.records import Record, StoredRun
 from benchmark.registry import DATASETS
-from benchmark.suite import Suite
+from benchmark.suite import BEFORE_FINE_TUNING, Suite
+from datasets.backbones import whole_id
 from metrics import ENGINE_VERSION
 
 
@@ -35,6 +36,7 @@ class Selection:
     splits: tuple[str, ...] | None = None
     methods: tuple[str, ...] | None = None
     backbone: str | None = None
+    finetune: str | None = None
     codes: str | None = None
     metric_engine: str | None = None
     rows: frozenset[tuple[str, str]] | None = None
@@ -51,6 +53,9 @@ class Selection:
             for method in methods
             for variant in row_variants(method, suite.config, suite.dataset)
         }
+        named = {(variant.method, variant.name) for variant in suite.variants}
+        if suite.finetune == "seen":
+            named.add(("frozen", BEFORE_FINE_TUNING))
         return cls(
             dataset=suite.dataset,
             protocol=suite.protocol or DATASETS.get(suite.dataset).card.protocols[0],
@@ -60,10 +65,11 @@ class Selection:
             relevance=suite.relevance,
             preprocessing=suite.preprocessing,
             splits=suite.splits if isinstance(suite.splits, tuple) else None,
-            backbone=suite.backbone,
+            backbone=whole_id(suite.backbone),
+            finetune=suite.finetune,
             codes=str(Codes(suite.codes, suite.bits)),
             metric_engine=ENGINE_VERSION,
-            rows=frozenset(rows | {(variant.method, variant.name) for variant in suite.variants}),
+            rows=frozenset(rows | named),
             seeds=suite.seeds,
         )
 
@@ -82,6 +88,7 @@ class Selection:
             (self.codes and (self.codes,), protocol.codes),
             (self.metric_engine and (self.metric_engine,), protocol.metric_engine),
             (self.backbone and (self.backbone,), record.backbone),
+            (self.finetune and (self.finetune,), record.finetune),
             (self.rows, (record.method, record.variant)),
             (self.seeds, record.seed),
         )

@@ -24,8 +24,12 @@ from pydantic import (
 
 from benchmark.codes.term import CodeKind
 from benchmark.errors import BenchmarkError
+from datasets.finetuning.recipe import DEFAULT, Recipe
 from datasets.settings import Direction, Queries, Relevance, Setting, Terms
 
+FineTune = Literal["none", "seen"]
+BEFORE_FINE_TUNING = "before fine-tuning"
+"""Variant of `frozen` that reads the backbone as it was."""
 SUITES_DIR = Path(__file__).parent / "suites"
 _NAMING = (
     "dataset",
@@ -37,6 +41,8 @@ _NAMING = (
     "relevance",
     "preprocessing",
     "backbone",
+    "weights",
+    "finetune",
     "feature_norm",
     "pairs",
     "width",
@@ -69,6 +75,9 @@ class Suite(BaseModel):
     seeds: a method without randomness runs the first only. config: "tuned" (the committed configuration of
     the split, else the defaults), "default", "paper", "smoke", or the path of a configuration file.
     setting, direction, queries, relevance: how it is tested (`datasets.settings`). preprocessing: a preset.
+    backbone: its id; weights: "published", "random" or a file. finetune "seen": one copy of the backbone a
+    modality is first fine-tuned on the seen classes, as `finetuning` says; `frozen` stands in the table
+    before that and after.
     width: embedding width of the methods that are free to choose it. codes: what embeddings become before
     they are compared; ITQ is random, so that every method runs every seed. bits: length of an ITQ code.
     """
@@ -90,6 +99,9 @@ class Suite(BaseModel):
     variants: tuple[Variant, ...] = ()
     seeds: tuple[NonNegativeInt, ...] = Field(default=(0,), min_length=1)
     backbone: str = "efficientnet_lite0"
+    weights: str = "published"
+    finetune: FineTune = "none"
+    finetuning: Recipe = DEFAULT
     feature_norm: Literal["centred", "raw"] = "centred"
     pairs: Literal["class", "instance"] = "class"
     width: int = Field(default=64, ge=1)
@@ -130,19 +142,26 @@ def meets(suite: Suite, name: str, value: object) -> bool:
 
 @dataclass(frozen=True)
 class SuiteRow:
-    """One row of the suite's table before splits and seeds: a method, under a name, with changes."""
+    """One row of the suite's table before splits and seeds: a method, under a name, with changes.
+
+    is_finetuned: whether it reads the backbone after fine-tuning.
+    """
 
     method: str
     variant: str
     changes: dict[str, Any]
+    is_finetuned: bool
 
 
 def suite_rows(suite: Suite, all_methods: tuple[str, ...]) -> Iterator[SuiteRow]:
-    """Methods first, then variants, in the order of the file."""
+    """Methods first, then variants, in the order of the file; at last `frozen` before fine-tuning, if any."""
+    is_finetuned = suite.finetune == "seen"
     for method in all_methods if suite.methods == "all" else dict.fromkeys(suite.methods):
-        yield SuiteRow(method, "", {})
+        yield SuiteRow(method, "", {}, is_finetuned)
     for change in suite.variants:
-        yield SuiteRow(change.method, change.name, change.config)
+        yield SuiteRow(change.method, change.name, change.config, is_finetuned)
+    if is_finetuned:
+        yield SuiteRow("frozen", BEFORE_FINE_TUNING, {}, is_finetuned=False)
 
 
 def suite_names() -> tuple[str, ...]:

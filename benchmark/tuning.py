@@ -62,8 +62,10 @@ def tune_method(
         else:
             waiting.append((split, path))
     if waiting and method.card.input == "features":
-        with display.stage("extracting features") as progress:
-            data.extract_features(progress)
+        for split, _ in waiting:
+            data.prepare_features(
+                split, phase="tune", is_finetuned=data.suite.finetune == "seen", stage=display.stage
+            )
     n_of_split = n_trials + N_FINALISTS * (len(_seeds(method)) - 1)
     with display.stage(f"tuning {method_id}") as progress:
 

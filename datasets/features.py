@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +21,13 @@ from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
 from datasets.backbones import Backbone
+from datasets.extraction import extraction
 from datasets.files import write_whole
 from datasets.preprocessing import DEFAULT, Preprocessing
 from datasets.progress import Progress
 from datasets.settings import Modality
 
 ROWS_PER_SHARD = 256
-CPU_BATCH = 8
-CUDA_BATCH = 64
 DTYPE_POLICY = "float32 network, float32 stored"
 
 
@@ -67,7 +65,7 @@ def extract(
     modality: Modality,
     preprocessing: Preprocessing = DEFAULT,
     cache_dir: Path,
-    device: str = "cpu",
+    devices: Sequence[str] = ("cpu",),
     progress: Progress | None = None,
 ) -> Features:
     """Return the features of the files, computing those shards that the cache does not hold.
@@ -79,10 +77,10 @@ def extract(
     store = _Store(cache_dir, digests, backbone, preprocessing, modality)
     store.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(store.folder.with_suffix(".lock")):
-        missing = {shard: [files[i] for i in rows] for shard, rows in store.missing().items()}
+        missing = store.missing()
         if missing:
             _write_manifest(store, n_rows=store.n_rows)
-            _fill(missing, store, device, progress=progress)
+            _fill(missing, files, store, devices, progress=progress)
     return Features(store.key, backbone.card.dim, tuple(store.shards), store.stored_rows)
 
 
@@ -97,6 +95,15 @@ def n_missing(
     """Return how many pictures `extract` would have to read; nothing is computed or written."""
     missing = _Store(cache_dir, digests, backbone, preprocessing, modality).missing()
     return sum(map(len, missing.values()))
+
+
+def folder_name(backbone_id: str) -> str:
+    """Return a name for a folder: as the id, but for what file systems do not like.
+
+    >>> folder_name("open_clip:ViT-B-32/openai@projected")
+    'open_clip_ViT-B-32_openai@projected'
+    """
+    return re.sub(r"[^A-Za-z0-9.@_-]", "_", backbone_id)
 
 
 class _Store:
@@ -119,14 +126,14 @@ class _Store:
         self.steps = f"{preprocessing.of_pictures(modality)}, {backbone.steps(preprocessing)}"
         parts = (*unique.tolist(), self.steps, backbone.weights_sha256(), DTYPE_POLICY)
         self.key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-        self.folder = cache_dir / "features" / backbone.card.id / self.key
+        self.folder = cache_dir / "features" / folder_name(backbone.card.id) / self.key
         self.n_rows, self.stored_rows = len(unique), stored.astype(np.int64)
-        self.shards: dict[Path, list[int]] = {
-            self.folder / f"{start // ROWS_PER_SHARD:05d}.npy": first[start : start + ROWS_PER_SHARD].tolist()
+        self.shards: dict[Path, NDArray[np.int64]] = {
+            self.folder / f"{start // ROWS_PER_SHARD:05d}.npy": first[start : start + ROWS_PER_SHARD]
             for start in range(0, len(unique), ROWS_PER_SHARD)
         }
 
-    def missing(self) -> dict[Path, list[int]]:
+    def missing(self) -> dict[Path, NDArray[np.int64]]:
         """The shards that are not there, or not whole."""
         dim = self.backbone.card.dim
         return {path: rows for path, rows in self.shards.items() if not _is_whole(path, len(rows), dim)}
@@ -159,97 +166,27 @@ def _write_manifest(store: _Store, *, n_rows: int) -> None:
 
 
 def _fill(
-    missing: dict[Path, list[Path]],
+    missing: dict[Path, NDArray[np.int64]],
+    files: Sequence[Path],
     store: _Store,
-    device: str,
+    devices: Sequence[str],
     *,
     progress: Progress | None,
 ) -> None:
     n_done = store.n_rows - sum(map(len, missing.values()))
-    with _extractor(store.backbone, store.preprocessing, store.modality, device) as submit:
-        waiting = {
-            shard: [submit(batch) for batch in _batches(part, device)] for shard, part in missing.items()
-        }
-        for shard in missing:
-            rows = []
-            for part in waiting.pop(shard):
-                rows.append(part.result())
-                n_done += len(rows[-1])
+    with extraction(store.backbone, store.preprocessing, store.modality, devices) as through:
+        batches = through.features(files[i] for i in itertools.chain.from_iterable(missing.values()))
+        rows: NDArray[np.float32] = np.empty((0, store.backbone.card.dim), np.float32)
+        for shard, own in missing.items():
+            parts = [rows]
+            while sum(map(len, parts)) < len(own):
+                parts.append(next(batches))
+                n_done += len(parts[-1])
                 if progress is not None:
                     progress(n_done, store.n_rows)
-            _save_shard(shard, np.concatenate(rows))
-
-
-def seconds_a_picture(
-    files: Sequence[Path],
-    backbone: Backbone,
-    *,
-    modality: Modality,
-    preprocessing: Preprocessing,
-    device: str,
-) -> float:
-    """Return what a picture costs `extract` here, tried on a few evenly spaced ones; nothing is kept."""
-    import torch
-
-    n_tried = (CUDA_BATCH if device.startswith("cuda") else CPU_BATCH) * torch.get_num_threads()
-    tried = files[:: max(1, len(files) // n_tried)][:n_tried]
-    with _extractor(backbone, preprocessing, modality, device) as submit:
-        submit(_batches(tried, device)[0]).result()  # the first call of a network also sets it up
-        start = time.perf_counter()
-        for part in [submit(own) for own in _batches(tried, device)]:
-            part.result()
-        return (time.perf_counter() - start) / len(tried)
-
-
-@contextmanager
-def _extractor(
-    backbone: Backbone, preprocessing: Preprocessing, modality: Modality, device: str
-) -> Iterator[Callable[[Sequence[Path]], Future[NDArray[np.float32]]]]:
-    """Yield a function that computes the features of a few pictures, several calls at once."""
-    import torch
-
-    embed = backbone.load(device, backbone.normalisation(preprocessing))
-    size = backbone.card.image_size
-
-    def features_of(pictures: Sequence[Path]) -> NDArray[np.float32]:
-        pixels = np.stack([preprocessing.picture(path, size, modality) for path in pictures])
-        features: NDArray[np.float32] = (
-            embed(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)).cpu().numpy()
-        )
-        return features
-
-    # glibc hands freed memory back to the system above a threshold that grows with the largest block freed,
-    # 32 MiB at most. Freeing one such block first spares a quarter of the time, spent in page faults.
-    torch.empty(31 * 2**20, dtype=torch.uint8)
-    pool = ThreadPoolExecutor(max_workers=torch.get_num_threads())
-    try:
-        with _exact_arithmetic():
-            yield lambda pictures: pool.submit(features_of, pictures)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _batches(files: Sequence[Path], device: str) -> list[Sequence[Path]]:
-    size = CUDA_BATCH if device.startswith("cuda") else CPU_BATCH
-    return [files[start : start + size] for start in range(0, len(files), size)]
-
-
-@contextmanager
-def _exact_arithmetic() -> Iterator[None]:
-    """Make features the same on every device and number of threads, up to rounding.
-
-    TF32 would move them by about 1e-3. One thread a picture, several pictures at once: the threads of one
-    convolution wait for each other, which costs far more than it gains on a busy machine.
-    """
-    import torch
-
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            yield
-    finally:
-        torch.set_num_threads(n_threads)
+            rows = np.concatenate(parts)
+            _save_shard(shard, rows[: len(own)])
+            rows = rows[len(own) :]  # a batch may reach into the next shard
 
 
 def _save_shard(shard: Path, rows: NDArray[np.float32]) -> None:

@@ -55,6 +55,22 @@ NORMALISATIONS = {
 }
 
 
+def normalisation_of(mean: Sequence[float], std: Sequence[float]) -> Normalisation:
+    """Return the normalisation of channels in 0..1, the named one where it is one of these.
+
+    >>> normalisation_of((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)).id
+    '(x/255 - 0.5) / 0.5'
+    """
+    scaled_mean, scaled_std = (tuple(255 * x for x in values) for values in (mean, std))
+    for known in NORMALISATIONS.values():
+        if (scaled_mean, scaled_std) == (known.mean, known.std):
+            return known
+    text = f"mean {', '.join(f'{x:g}' for x in mean)}, deviation {', '.join(f'{x:g}' for x in std)}"
+    red, green, blue = scaled_mean
+    of_red, of_green, of_blue = scaled_std
+    return Normalisation(text, (red, green, blue), (of_red, of_green, of_blue))
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """A named choice. `stretch` makes a picture square by changing its shape, `pad` by adding borders.

@@ -120,13 +120,8 @@ class ZeroShotTask:
         self._feature_norm, self._pairs, self._phase = feature_norm, pairs, phase
         self._order_key, self._with_class_vectors = order_key, with_class_vectors
         self._means: dict[Modality, NDArray[np.float64] | None] | None = None
-        seen = split.seen(index.class_names)
-        if phase == "run":
-            self.train_classes, self.test_classes = seen, split.unseen
-        else:
-            self.train_classes = tuple(name for name in seen if name not in split.validation)
-            self.test_classes = split.validation
-        self.terms = terms if phase == "run" else replace(terms, setting="zs")
+        self.train_classes, self.test_classes = classes_of(split, index.class_names, phase)
+        self.terms = terms_of(terms, phase)
 
     @functools.cached_property
     def arrangement(self) -> Arrangement:
@@ -237,6 +232,21 @@ class ZeroShotTask:
             length = np.linalg.norm(centred, axis=1, keepdims=True)
             normalised[start : start + _ROWS_AT_ONCE] = centred / np.maximum(length, 1e-12)
         return normalised
+
+
+def classes_of(
+    split: ZeroShotSplit, class_names: tuple[str, ...], phase: Phase
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the classes that train and those that are tested in a phase."""
+    seen = split.seen(class_names)
+    if phase == "run":
+        return seen, split.unseen
+    return tuple(name for name in seen if name not in split.validation), split.validation
+
+
+def terms_of(terms: Terms, phase: Phase) -> Terms:
+    """Return the terms of a phase: "tune" tests unseen classes alone."""
+    return terms if phase == "run" else replace(terms, setting="zs")
 
 
 def check_instances(index: DatasetIndex, *, pairs: str = "class", relevance: str = "category") -> None:

@@ -34,7 +34,8 @@ _HELP = {
         "splits": "Split ids, comma-separated.",
         "methods": "Method ids, comma-separated.",
         "protocol": "Protocol of the data set.",
-        "backbone": "Backbone id.",
+        "backbone": "Backbone id, with its layer.",
+        "finetune": "seen or none.",
         "codes": 'real, sign, "itq, 64 bits", or a beginning such as itq.',
     },
     "How they were tested": {
@@ -94,6 +95,7 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
     from benchmark.reporting.joining import by_dataset, by_family
     from benchmark.selection import Selection
     from benchmark.suite import load_suite
+    from datasets.backbones import whole_id
 
     console = options.progress_console()
 
@@ -107,6 +109,7 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
         "methods": {run.record.method for run in runs},
         "splits": {run.record.protocol.split for run in runs},
         "backbone": {run.record.backbone for run in runs},
+        "finetune": {run.record.finetune for run in runs},
         "preprocessing": {run.record.protocol.preset for run in runs},
         **{
             name: {getattr(run.record.protocol, name) for run in runs}
@@ -120,6 +123,8 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
         given[name] = options.words(value) if name in ("methods", "splits") else value
         if name == "codes":
             given[name] = _codes_of(value, stored[name])
+        if name == "backbone" and value not in stored[name]:
+            given[name] = whole_id(value)
         if name != "dataset":
             _require_known(name, given[name], stored[name])
     if suite is None and given:

@@ -130,10 +130,19 @@ def suite_entries(_: Path | None = None) -> list[Entry]:
 
 
 def backbone_entries(_: Path | None = None) -> list[Entry]:
-    """Return the card of every backbone."""
+    """Return the card of every backbone, and whether it can run here: status and reason as of methods."""
     from benchmark.registry import BACKBONES
 
-    return [dataclasses.asdict(BACKBONES.get(backbone_id).card) for backbone_id in BACKBONES.ids()]
+    entries = []
+    for family in BACKBONES.ids():
+        backbone = BACKBONES.get(family)
+        reason = backbone.lacks()
+        status = "skipped" if reason else "runnable"
+        entries += [
+            {**dataclasses.asdict(card), "status": status, "reason": reason or None}
+            for card in backbone.listed()
+        ]
+    return entries
 
 
 def setting_entries(_: Path | None = None) -> list[Entry]:
@@ -229,7 +238,8 @@ _COLUMNS: dict[Kind, dict[str, Callable[[Entry], Any]]] = {
     Kind.BACKBONES: {
         "id": lambda e: e["id"],
         "title": lambda e: e["title"],
-        "width": lambda e: e["dim"],
+        "width": lambda e: e["dim"] or "-",
+        "status": lambda e: e["status"] if e["reason"] is None else f"{e['status']}: {e['reason']}",
         "supervised on": lambda e: e["supervised_on"],
         "licence": lambda e: e["licence"],
         "packages": lambda e: " ".join(e["packages"]),

@@ -38,7 +38,7 @@ Plugins = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option("--device", help='"cpu" or "cuda". Default: cuda where there is one.'),
+    typer.Option("--device", help='"cpu", "cuda", "cuda:1", or several: "cuda:0,1". Default: cuda, if any.'),
 ]
 Threads = Annotated[
     int | None,
@@ -79,6 +79,7 @@ def set_up(device: str | None, threads: int | None, plugins: list[Path] | None) 
     import torch
 
     from benchmark.registry import load_plugin
+    from datasets.devices import devices_of
     from datasets.threads import limit_threads
 
     for path in plugins or ():
@@ -88,7 +89,7 @@ def set_up(device: str | None, threads: int | None, plugins: list[Path] | None) 
         limit_threads(threads)
     n_cuda = torch.cuda.device_count()
     known = ("cpu", *(("cuda",) if n_cuda else ()), *(f"cuda:{i}" for i in range(n_cuda)))
-    if device is not None and device not in known:
+    if device is not None and not set(devices_of(device)) <= set(known):
         raise BenchmarkError(f"--device {device}: torch has no such device here. It has: {', '.join(known)}.")
     return device or ("cuda" if n_cuda else "cpu")
 
@@ -101,17 +102,20 @@ def make_where(
     device: str = "cpu",
     skip_corrupt: bool = False,
     limit: int = 0,
+    may_fetch: bool = True,
 ) -> Where:
     """Gather places and machine settings."""
     from benchmark.prepare import Where
+    from datasets.devices import devices_of
 
     return Where(
         cache_dir=cache_folder(cache_dir),
         results_dir=_writable(results_dir, "--results-dir"),
         data_root=data_root,
-        device=device,
+        devices=devices_of(device),
         skip_corrupt=skip_corrupt,
         limit=limit,
+        may_fetch=may_fetch,
     )
 
 

@@ -30,6 +30,7 @@ class Rerun(StrEnum):
 
 GRID = "What to run"
 TEST = "How it is tested"
+NETWORK = "Which features"
 RUN_FAILED = 2
 N_NAMED = 5
 
@@ -76,7 +77,23 @@ def run(
         typer.Option(help="stretch, sake, sem_pcyc, zse, sketch_lvm.", rich_help_panel=TEST),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds, comma-separated.", rich_help_panel=GRID)] = None,
-    backbone: Annotated[str | None, typer.Option(help="Backbone id.", rich_help_panel=GRID)] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            help="Backbone id (`list backbones`), such as resnet50 or timm:MODEL.", rich_help_panel=NETWORK
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Weights file of the backbone, or random.", rich_help_panel=NETWORK),
+    ] = None,
+    finetune: Annotated[
+        str | None,
+        typer.Option(
+            help="seen: first fine-tune the backbone on the seen classes, once a modality. Or none.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
     config: Annotated[
         str | None,
         typer.Option(
@@ -123,6 +140,8 @@ def run(
 
     run_benchmark.py run --methods centred,zscmr --codes itq --bits 32
 
+    run_benchmark.py run --backbone resnet50 --finetune seen --methods frozen,centred,zscmr
+
     run_benchmark.py run --plugin my_method.py --methods centred,my_method
 
     run_benchmark.py run --suite paper --data-root DIR --dry-run
@@ -150,6 +169,8 @@ def run(
         preprocessing=preprocessing,
         seeds=_numbers(seeds),
         backbone=backbone,
+        weights=weights,
+        finetune=_known("finetune", finetune, ("none", "seen")),
         config=config,
         codes=codes,
         bits=bits,
@@ -162,6 +183,7 @@ def run(
         device=device,
         skip_corrupt=skip_corrupt,
         limit=limit,
+        may_fetch=not dry_run,
     )
     display = SuiteDisplay(options.progress_console())
     kept, chosen_by = fitting(base, flags)
@@ -204,6 +226,12 @@ def _run_all(
         report(result, name, where.results_dir, display)
         has_failed |= bool(result.failed)
     return RUN_FAILED if has_failed else 0
+
+
+def _known(flag: str, value: str | None, known: tuple[str, ...]) -> str | None:
+    if value is not None and value not in known:
+        raise BenchmarkError(f"--{flag} {value}: known are {', '.join(known)}.")
+    return value
 
 
 def _numbers(text: str | None) -> tuple[int, ...] | None:

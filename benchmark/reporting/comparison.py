@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmark.errors import BenchmarkError
 from benchmark.records import Counts, Protocol, StoredRun
+from benchmark.reporting.first_stage import FirstStage, first_stage
 from benchmark.reporting.fold_values import Cell, FoldValues, Interval, mean_cell, measure
 from benchmark.reporting.joining import check_same_terms, newest
 from metrics.definitions import DEFAULT, parse
@@ -95,6 +96,9 @@ class Comparison:
 
     protocol: Protocol
     backbone: str
+    supervised_on: str
+    weights: str
+    first_stage: FirstStage
     reference: str
     metric_ids: tuple[str, ...]
     folds: tuple[Fold, ...]
@@ -159,6 +163,9 @@ def compare(
     return Comparison(
         protocol=first.protocol,
         backbone=first.backbone,
+        supervised_on=first.supervised_on,
+        weights=first.weights,
+        first_stage=first_stage(run.record for run in whole),
         reference=reference,
         metric_ids=wanted,
         folds=tuple(folds),

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, cast
 
 from benchmark.codes.itq import N_ITERATIONS
 from benchmark.records import Protocol, lacking_text
-from benchmark.registry import BACKBONES, DATASETS
+from benchmark.registry import DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
 from benchmark.reporting.exposure import exposure
+from benchmark.reporting.first_stage import first_stage_text
 from benchmark.reporting.published import beside
 from datasets.contamination import total_sentence
 from datasets.settings import PLURALS, QUERIES, SETTINGS
@@ -31,6 +32,12 @@ _ITQ_ITEMS = {  # kind of codes -> whose means are removed, and what directions 
     "itq": ("seen", "equally many seen sketches and photos"),
     "itq/queries": ("test", "the test queries (transductive)"),
     "itq/gallery": ("test", "the test gallery (transductive)"),
+}
+_STRICTNESS = {  # label set of a backbone -> what that means; ILSVRC-1k is counted class by class instead
+    "imagenet1k": "",
+    "nothing": "has random weights: a trial, no result",
+    "no labels": "was trained without labels on pictures that may show unseen classes",
+    "unknown": "was trained on unknown data: not strictly zero-shot",
 }
 _SYMBOLS = (
     "One query ranks N items, R of them positive at ranks r_1 < ... < r_R, h_k of them among the first k; "
@@ -54,6 +61,7 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ("Setting", _setting(comparison.protocol)),
         ("Sizes", "; ".join(_sizes(comparison.folds, gallery))),
         ("Pictures", _pictures(comparison)),
+        ("First stage", first_stage_text(comparison.first_stage)),
         ("ImageNet", " ".join(_exposure(comparison))),
         ("Codes", _codes(comparison.protocol.codes)),
         ("Metrics", "; ".join(_definitions(metric_ids)) + ". " + _SYMBOLS),
@@ -128,21 +136,21 @@ def _sizes(folds: Sequence[Fold], gallery: str) -> Iterator[str]:
 def _pictures(comparison: Comparison) -> str:
     protocol = comparison.protocol
     codes = ", codes real" if protocol.codes == "real" else ""  # others have a footnote of their own
+    weights = "" if comparison.weights == "published" else f" ({comparison.weights})"
     return (
-        f"backbone {comparison.backbone}, features {protocol.feature_norm}, pairs by {protocol.pairs}"
-        f"{codes}; {protocol.preprocessing}."
+        f"backbone {comparison.backbone}{weights}, features {protocol.feature_norm}, "
+        f"pairs by {protocol.pairs}{codes}; {protocol.preprocessing}."
     )
 
 
 def _exposure(comparison: Comparison) -> Iterator[str]:
     """How far the backbone knows the unseen classes, where that was counted."""
     protocol, backbone = comparison.protocol, comparison.backbone
-    if backbone in BACKBONES.ids():
-        supervised_on = BACKBONES.get(backbone).card.supervised_on
-        if supervised_on != "imagenet1k":
-            yield f"{backbone} was trained on {supervised_on} data: not strictly zero-shot."
+    others = f"was trained on {comparison.supervised_on} data: not strictly zero-shot"
+    if text := _STRICTNESS.get(comparison.supervised_on, others):
+        yield f"{backbone} {text}."
     for fold in comparison.folds:
-        found = exposure(fold.protocol, backbone)
+        found = exposure(fold.protocol, comparison.supervised_on)
         if found is None:
             continue
         is_photo_gallery = protocol.setting == "zs" and protocol.modalities[1] == "photo"

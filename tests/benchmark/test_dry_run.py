@@ -23,6 +23,7 @@ from benchmark.registry import load_plugin, register_backbone, register_dataset
 from benchmark.runner import prepare_suite, run_suite
 from benchmark.suite import Suite
 from datasets.backbones import Backbone, BackboneCard
+from datasets.backbones.weights import WeightsFile
 from datasets.folder import Folder
 from datasets.preprocessing import NORMALISATIONS, PRESETS, Preprocessing
 
@@ -34,10 +35,18 @@ WritePlugin = Callable[..., Path]
 class Tiny(Backbone):
     """The mean of each channel: features without a network."""
 
-    card = BackboneCard("tiny", "Tiny", 3, 8, NORMALISATIONS["unit"], "mean", "nothing", "none", ())
+    family, layers = "tiny", ("mean",)
+    card = BackboneCard("tiny@mean", "Tiny", 3, 8, NORMALISATIONS["unit"], "mean", "nothing", "none", ())
 
-    def weights_sha256(self) -> str:
-        return "0" * 64
+    @classmethod
+    def listed(cls) -> tuple[BackboneCard, ...]:
+        return (cls.card,)
+
+    def weights_file(self) -> WeightsFile:
+        return WeightsFile(None, "0" * 64, "none", is_published=True)
+
+    def trainable(self) -> Any:
+        raise AssertionError("a dry run trains nothing")
 
     def load(self, device: str, normalisation: object) -> Any:
         return lambda pictures: pictures.float().mean((2, 3))

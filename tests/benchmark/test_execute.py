@@ -45,7 +45,7 @@ def run(picture_root, tmp_path):
         suite = Suite(name="t", title="t", dataset="folder", methods=("variant",))
         data = PreparedData(suite, Where(tmp_path / "cache", tmp_path / "results", picture_root))
         (split,) = data.splits()
-        cell = GridCell(method, "", split, ResolvedConfig(method.Config(), "default"))
+        cell = GridCell(method, "", split, ResolvedConfig(method.Config(), "default"), False)
         (planned,) = plan([cell], data)
         return execute(planned, data, FitProgress())
 

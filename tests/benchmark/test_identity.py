@@ -38,6 +38,7 @@ PARTS = {
     "preprocessing": "p",
     "weights_sha256": "w",
     "class_vectors_sha256": None,
+    "finetuning": (),
     "seed": 0,
 }
 
@@ -59,6 +60,7 @@ def test_equal_parts_give_one_identity_whatever_their_order():
         ("config", {"lr": 0.2, "epochs": 3}),
         ("backbone", "c"),
         ("weights_sha256", "v"),
+        ("finetuning", ("k",)),
         ("seed", 1),
     ],
 )

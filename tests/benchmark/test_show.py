@@ -58,7 +58,9 @@ def made(picture_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     suite = Suite(name="t", title="t", dataset="folder", methods=("mean_colour",))
     data = PreparedData(suite, Where(where / "cache", where / "results", picture_root))
     (split,) = data.splits()
-    (planned,) = plan([GridCell(MeanColour, "", split, ResolvedConfig(MeanColour.Config(), "default"))], data)
+    (planned,) = plan(
+        [GridCell(MeanColour, "", split, ResolvedConfig(MeanColour.Config(), "default"), False)], data
+    )
     return execute(planned, data, FitProgress()), data
 
 

@@ -13,7 +13,7 @@ import torch
 
 import datasets.backbones.efficientnet_lite0 as lite0
 from benchmark.errors import BenchmarkError
-from benchmark.registry import BACKBONES
+from datasets.backbones import make_backbone
 from datasets.backbones.efficientnet_lite0 import EfficientNetLite0
 from datasets.preprocessing import PRESETS
 
@@ -32,7 +32,7 @@ def features(pictures):
 
 
 def test_the_default_backbone_is_registered_with_a_complete_card():
-    card = BACKBONES.get("efficientnet_lite0").card
+    card = make_backbone("efficientnet_lite0").card
     assert (card.dim, card.image_size, card.supervised_on) == (1280, 224, "imagenet1k")
     assert "(x - 127) / 128" in EfficientNetLite0().steps(PRESETS["stretch"])
 
@@ -44,7 +44,7 @@ def test_features_are_float32_of_the_stated_width(features):
 
 
 def test_folding_changes_only_rounding(pictures, features):
-    network = EfficientNetLite0().network()
+    network = EfficientNetLite0().whole()
     with torch.inference_mode():
         plain = network.extract_features((pictures.float() - 127) / 128).mean((2, 3))
     assert plain.abs().max() > 1

@@ -12,11 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
+import datasets.extraction
 import datasets.features
 from benchmark.errors import BenchmarkError
 from datasets.backbones import Backbone, BackboneCard
+from datasets.backbones.weights import WeightsFile
 from datasets.pictures import file_sha256
 from datasets.preprocessing import NORMALISATIONS, PRESETS
+from datasets.threads import n_threads
 
 N_PICTURES = 10
 
@@ -24,18 +27,27 @@ N_PICTURES = 10
 class MeanColour(Backbone):
     """Three numbers a picture; fails once after `fail_after` pictures."""
 
+    family, layers = "mean_colour", ("mean",)
     card = BackboneCard(
-        "mean_colour", "Mean colour", 3, 8, NORMALISATIONS["unit"], "mean", "nothing", "none", ()
+        "mean_colour@mean", "Mean colour", 3, 8, NORMALISATIONS["unit"], "mean", "nothing", "none", ()
     )
 
+    @classmethod
+    def listed(cls):
+        return (cls.card,)
+
+    def trainable(self):
+        raise AssertionError("extraction trains nothing")
+
     def __init__(self, fail_after: int | None = None, spoil: float = 0.0) -> None:
+        super().__init__()
         self.n_embedded = 0
         self.fail_after = fail_after
         self.spoil = spoil
         self._lock = threading.Lock()
 
-    def weights_sha256(self) -> str:
-        return "0" * 64
+    def weights_file(self) -> WeightsFile:
+        return WeightsFile(None, "0" * 64, "none", is_published=True)
 
     def load(self, device, normalisation):
         def embed(pictures):
@@ -51,7 +63,7 @@ class MeanColour(Backbone):
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
     monkeypatch.setattr(datasets.features, "ROWS_PER_SHARD", 4)
-    monkeypatch.setattr(datasets.features, "CPU_BATCH", 2)
+    monkeypatch.setattr(datasets.extraction, "CPU_BATCH", 2)
 
 
 @pytest.fixture
@@ -253,10 +265,10 @@ def test_no_files_give_no_rows(cache_dir):
 
 def test_a_trial_embeds_a_few_pictures_and_keeps_nothing(files, cache_dir):
     backbone = MeanColour()
-    seconds = datasets.features.seconds_a_picture(
-        files, backbone, modality="photo", preprocessing=PRESETS["stretch"], device="cpu"
+    seconds = datasets.extraction.seconds_a_picture(
+        files, backbone, modality="photo", preprocessing=PRESETS["stretch"], devices=("cpu",)
     )
-    n_tried = min(N_PICTURES, 2 * torch.get_num_threads())
+    n_tried = min(N_PICTURES, 2 * n_threads())
     assert backbone.n_embedded == n_tried + 2  # a batch before the clock is started
     assert seconds > 0
     assert shards_in(cache_dir) == []

@@ -269,7 +269,7 @@ def test_features_are_of_the_picture_normalised_as_the_preset_says() -> None:
     coarse = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (1, 3, 4, 4))).float()
     picture = torch.nn.functional.interpolate(coarse, size=64, mode="bilinear").to(torch.uint8)
     backbone = EfficientNetLite0()
-    network = backbone.network()
+    network = backbone.whole()
     mean, std = torch.tensor([[123.675, 116.28, 103.53], [58.395, 57.12, 57.375]]).view(2, 1, 3, 1, 1)
     found, expected = [], []
     for name, shift, scale in (("stretch", 127, 128), ("sake", mean, std)):

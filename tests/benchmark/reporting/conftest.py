@@ -116,6 +116,7 @@ def _writer(runs_dir):
             "method": method,
             "seed": seed,
             "backbone": "tiny_net",
+            "supervised_on": "nothing",
             "backbone_preprocessing": "none",
             "weights_sha256": "b" * 64,
             "source_sha256": "a" * 64,

@@ -30,7 +30,8 @@ def real_run(make_run):
             names=names,
             labels=[number for number in range(len(values)) for _ in range(2)],
             scores={"map@all": [value for value in values.values() for _ in range(2)]},
-            backbone=changes.pop("backbone", "efficientnet_lite0"),
+            backbone="efficientnet_lite0",
+            supervised_on=changes.pop("supervised_on", "imagenet1k"),
             protocol={
                 "dataset": "sketchy_ext",
                 "protocol": "ext+orig",
@@ -57,6 +58,7 @@ def test_the_division_weighs_queries_not_classes(make_run):
         labels=[1, 1, 2, 0],
         scores={"map@all": [0.2, 0.4, 0.9, 0.1]},
         backbone="efficientnet_lite0",
+        supervised_on="imagenet1k",
         protocol={"dataset": "sketchy_ext", "protocol": "ext", "split_sha256": SPLIT.sha256},
     )
     (row,) = compare([run]).rows
@@ -70,7 +72,7 @@ def test_nothing_is_divided_where_one_side_has_no_query(real_run):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"backbone": "tiny_net"},
+        {"supervised_on": "unknown"},
         {"dataset": "toy"},
         {"split_sha256": "0" * 64},
     ],
@@ -82,7 +84,7 @@ def test_nothing_is_divided_where_nobody_can_say(real_run, changes):
 
 
 def test_exposed_are_classes_by_label_synset_or_photo(real_run):
-    found = exposed_classes(real_run(VALUES).record.protocol, "efficientnet_lite0")
+    found = exposed_classes(real_run(VALUES).record.protocol, "imagenet1k")
     assert set(EXPOSED) <= found < set(SPLIT.unseen)
     assert not found & set(OTHERS)
 
