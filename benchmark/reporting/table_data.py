@@ -41,6 +41,10 @@ def json_text(comparison: Comparison) -> str:
         **{field.name: getattr(comparison, field.name) for field in dataclasses.fields(comparison)},
         "protocol": comparison.protocol.model_dump(),
         "folds": folds,
+        "first_stage": {
+            split: {modality: facts.model_dump() for modality, facts in of_split.items()}
+            for split, of_split in comparison.first_stage.items()
+        },
         "published": [
             {**dataclasses.asdict(one.number), "row": one.row.name, "measured": one.measured}
             for one in beside(comparison)
@@ -97,6 +101,8 @@ def _line(
         },
         "fingerprint": fingerprint,
         "backbone": comparison.backbone,
+        "supervised_on": comparison.supervised_on,
+        "finetune": "seen" if comparison.first_stage else "none",
         "input": row and row.card.get("input"),
         "device": row and ", ".join(sorted(set(row.device.values()))),
         "row": row.name if row else "chance",
