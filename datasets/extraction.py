@@ -1,84 +1,66 @@
 """Pictures through a backbone, as fast as the machine reads and computes, exact in float32.
 
 CPU: every thread reads a few pictures and computes their features itself, with one thread of arithmetic; the
-threads of one convolution would wait for each other. GPU: threads read into pinned memory; at most two
-batches a device are on it at once, so that copies and kernels overlap and memory stays bounded.
+threads of one convolution would wait for each other. GPU: processes read, since threads of Python read no
+faster than two of them, and one thread feeds the devices: copies from pinned memory, kernels and copies back
+overlap. Either way memory holds a few batches, however long the list of files is.
 """
 
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.errors import BenchmarkError
 from datasets.backbones import Backbone, FeatureFunction
 from datasets.devices import is_cuda
 from datasets.preprocessing import Preprocessing
 from datasets.settings import Modality
 from datasets.threads import n_threads
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 CPU_BATCH = 8
 CUDA_BATCH = 64
-AT_ONCE_ON_A_GPU = 2
 AHEAD = 3
-"""Batches a thread that are read or waited for: memory holds so many, however long the list of files is."""
+"""Batches a thread or process that are read or waited for."""
+ON_A_GPU = 2
+"""Batches a device that are launched before the first one's features are waited for."""
+MOST_READERS = 32
 
-
-class Extraction:
-    """Features of files, batch by batch, in order. Made by `extraction`."""
-
-    def __init__(self, pool: ThreadPoolExecutor, n_pool: int, batch: int, compute: _Compute) -> None:
-        self.batch = batch
-        self._pool, self._ahead, self._compute = pool, AHEAD * n_pool, compute
-
-    def features(self, files: Iterable[Path]) -> Iterator[NDArray[np.float32]]:
-        """Yield (n, dim) float32 of `batch` files after `batch` files. BenchmarkError for a bad one."""
-        waiting: deque[Future[NDArray[np.float32]]] = deque()
-        left = iter(files)
-        while part := list(itertools.islice(left, self.batch)):
-            waiting.append(self._pool.submit(self._compute, part))
-            if len(waiting) >= self._ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-_Compute = Callable[[Sequence[Path]], NDArray[np.float32]]
+Rows = NDArray[np.int64]
+ExtractRows = Callable[[Sequence[Path], Rows], Iterator[NDArray[np.float32]]]
+"""Yields (n, dim) float32 of some of the files, batch by batch, in the order of the rows."""
 
 
 @contextmanager
 def extraction(
     backbone: Backbone, preprocessing: Preprocessing, modality: Modality, devices: Sequence[str]
-) -> Iterator[Extraction]:
-    """Load a backbone on every device and yield what computes features with it."""
-    import torch
+) -> Iterator[ExtractRows]:
+    """Load a backbone on every device and yield what computes features with it.
 
+    That raises BenchmarkError for a picture that cannot be read.
+    """
     normalisation, size = backbone.normalisation(preprocessing), backbone.card.image_size
     embed = {device: backbone.load(device, normalisation) for device in devices}
-
-    def read(path: Path) -> NDArray[np.uint8]:
-        return preprocessing.picture(path, size, modality)
-
-    on_gpu = is_cuda(devices[0])
-    compute = _on_gpus(embed, read, size) if on_gpu else _on_cpu(embed[devices[0]], read)
-    n_pool = n_threads() + AT_ONCE_ON_A_GPU * len(devices) if on_gpu else torch.get_num_threads()
-    # glibc hands freed memory back to the system above a threshold that grows with the largest block freed,
-    # 32 MiB at most. Freeing one such block first spares a quarter of the time, spent in page faults.
-    torch.empty(31 * 2**20, dtype=torch.uint8)
-    pool = ThreadPoolExecutor(max_workers=n_pool)
-    try:
-        with _exact_arithmetic():
-            yield Extraction(pool, n_pool, CUDA_BATCH if on_gpu else CPU_BATCH, compute)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    reader = Reader(preprocessing, modality, size)
+    with _exact_arithmetic():
+        if is_cuda(devices[0]):
+            yield lambda files, rows: _on_gpus(embed, reader, files, rows)
+        else:
+            with _pool() as pool:
+                yield lambda files, rows: _on_cpu(embed[devices[0]], reader, pool, files, rows)
 
 
 def seconds_a_picture(
@@ -90,51 +72,130 @@ def seconds_a_picture(
     devices: Sequence[str],
 ) -> float:
     """Return what a picture costs here, tried on a few evenly spaced ones; nothing is kept."""
-    with extraction(backbone, preprocessing, modality, devices) as through:
-        n_tried = through.batch * n_threads() * len(devices)
-        tried = files[:: max(1, len(files) // n_tried)][:n_tried]
-        for _ in through.features(tried[: through.batch]):
+    batch = CUDA_BATCH if is_cuda(devices[0]) else CPU_BATCH
+    n_tried = batch * n_threads() * len(devices)
+    rows = np.arange(len(files))[:: max(1, len(files) // n_tried)][:n_tried]
+    with extraction(backbone, preprocessing, modality, devices) as features_of:
+        for _ in features_of(files, rows[:batch]):
             pass  # the first call of a network also sets it up
         start = time.perf_counter()
-        for _ in through.features(tried):
+        for _ in features_of(files, rows):
             pass
-        return (time.perf_counter() - start) / len(tried)
+        return (time.perf_counter() - start) / len(rows)
 
 
-def _on_cpu(embed: FeatureFunction, read: Callable[[Path], NDArray[np.uint8]]) -> _Compute:
-    import torch
+@dataclass(frozen=True)
+class Reader:
+    """Reads batches of pictures, in this process or in others."""
 
-    def compute(files: Sequence[Path]) -> NDArray[np.float32]:
-        pixels = torch.from_numpy(np.stack([read(path) for path in files]))
-        features: NDArray[np.float32] = embed(pixels.permute(0, 3, 1, 2)).float().numpy()
-        return features
+    preprocessing: Preprocessing
+    modality: Modality
+    size: int
 
-    return compute
+    def read(self, files: Sequence[Path]) -> NDArray[np.uint8]:
+        """Return (n, size, size, 3) uint8."""
+        pixels = np.empty((len(files), self.size, self.size, 3), np.uint8)
+        for i, path in enumerate(files):
+            pixels[i] = self.preprocessing.picture(path, self.size, self.modality)
+        return pixels
+
+    def in_processes(self, files: Sequence[Path], rows: Rows, *, pin: bool) -> Any:
+        """Return torch's loader of (pixels, fault) batches, with a process for every core."""
+        from torch.utils.data import DataLoader
+
+        batches: Any = _Batches(self, files, rows)
+        return DataLoader(
+            batches,
+            batch_size=None,
+            num_workers=max(1, min(n_threads(), MOST_READERS, len(batches))),
+            prefetch_factor=AHEAD,
+            pin_memory=pin,
+        )
+
+
+class _Batches:
+    """Batches of pictures by number, as torch's loader asks for them in its processes.
+
+    What cannot be read comes as a text: an exception would arrive wrapped in the trace of its process.
+    """
+
+    def __init__(self, reader: Reader, files: Sequence[Path], rows: Rows) -> None:
+        self._reader, self._files, self._rows = reader, files, rows
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // CUDA_BATCH)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, str]:
+        import torch
+
+        rows = self._rows[number * CUDA_BATCH : (number + 1) * CUDA_BATCH]
+        try:
+            return torch.from_numpy(self._reader.read([self._files[i] for i in rows.tolist()])), ""
+        except BenchmarkError as error:
+            return torch.empty(0, dtype=torch.uint8), str(error)
 
 
 def _on_gpus(
-    embed: dict[str, FeatureFunction], read: Callable[[Path], NDArray[np.uint8]], size: int
-) -> _Compute:
+    embed: dict[str, FeatureFunction], reader: Reader, files: Sequence[Path], rows: Rows
+) -> Iterator[NDArray[np.float32]]:
     import torch
 
-    turns = {device: threading.Semaphore(AT_ONCE_ON_A_GPU) for device in embed}
-    devices = itertools.cycle(embed)
-    own = threading.local()
+    launched: deque[tuple[Tensor, Any]] = deque()
 
-    def compute(files: Sequence[Path]) -> NDArray[np.float32]:
-        if not hasattr(own, "device"):
-            own.device = next(devices)
-            own.stream = torch.cuda.Stream(own.device)  # type: ignore[no-untyped-call]
-            own.pixels = torch.empty(CUDA_BATCH, size, size, 3, dtype=torch.uint8, pin_memory=True)
-        rows = own.pixels.numpy()
-        for i, path in enumerate(files):
-            rows[i] = read(path)
-        with turns[own.device], torch.cuda.stream(own.stream):
-            pixels = own.pixels[: len(files)].to(own.device, non_blocking=True).permute(0, 3, 1, 2)
-            features: NDArray[np.float32] = embed[own.device](pixels).float().cpu().numpy()
+    def landed() -> NDArray[np.float32]:
+        features, event = launched.popleft()
+        event.synchronize()
+        return features.numpy()
+
+    loader = reader.in_processes(files, rows, pin=True)
+    for (pixels, fault), device in zip(loader, itertools.cycle(embed), strict=False):
+        if fault:
+            raise BenchmarkError(fault)
+        with torch.cuda.device(device):
+            on_device = pixels.to(device, non_blocking=True).permute(0, 3, 1, 2)
+            features = embed[device](on_device).float()
+            back = torch.empty(features.shape, dtype=torch.float32, pin_memory=True)
+            back.copy_(features, non_blocking=True)
+            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            event.record()
+        launched.append((back, event))
+        if len(launched) > ON_A_GPU * len(embed):
+            yield landed()
+    while launched:
+        yield landed()
+
+
+def _on_cpu(
+    embed: FeatureFunction, reader: Reader, pool: ThreadPoolExecutor, files: Sequence[Path], rows: Rows
+) -> Iterator[NDArray[np.float32]]:
+    import torch
+
+    def compute(own: list[int]) -> NDArray[np.float32]:
+        pixels = torch.from_numpy(reader.read([files[i] for i in own]))
+        features: NDArray[np.float32] = embed(pixels.permute(0, 3, 1, 2)).float().numpy()
         return features
 
-    return compute
+    waiting: deque[Future[NDArray[np.float32]]] = deque()
+    for start in range(0, len(rows), CPU_BATCH):
+        waiting.append(pool.submit(compute, rows[start : start + CPU_BATCH].tolist()))
+        if len(waiting) >= AHEAD * n_threads():
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+@contextmanager
+def _pool() -> Iterator[ThreadPoolExecutor]:
+    import torch
+
+    # glibc hands freed memory back to the system above a threshold that grows with the largest block freed,
+    # 32 MiB at most. Freeing one such block first spares a quarter of the time, spent in page faults.
+    torch.empty(31 * 2**20, dtype=torch.uint8)
+    pool = ThreadPoolExecutor(max_workers=n_threads())
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -174,8 +173,8 @@ def _fill(
     progress: Progress | None,
 ) -> None:
     n_done = store.n_rows - sum(map(len, missing.values()))
-    with extraction(store.backbone, store.preprocessing, store.modality, devices) as through:
-        batches = through.features(files[i] for i in itertools.chain.from_iterable(missing.values()))
+    with extraction(store.backbone, store.preprocessing, store.modality, devices) as features_of:
+        batches = features_of(files, np.concatenate(list(missing.values())))
         rows: NDArray[np.float32] = np.empty((0, store.backbone.card.dim), np.float32)
         for shard, own in missing.items():
             parts = [rows]

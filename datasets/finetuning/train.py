@@ -7,6 +7,7 @@ comes from seed, epoch and row, so that a resumed training is the one that was i
 from __future__ import annotations
 
 import functools
+import logging
 import math
 import threading
 import time
@@ -70,6 +71,7 @@ def train(job: Job, devices: tuple[str, ...], progress: Progress | None = None) 
     progress: called with (pictures trained on, pictures of all passes), on one device by every step, on
     several now and then. Raises what a training step raises.
     """
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets every process
     on_gpu, n = is_cuda(devices[0]), len(devices)
     precision = _precision(on_gpu)
     numbers = [int(device.partition(":")[2] or 0) for device in devices]

@@ -1,12 +1,12 @@
-"""Extraction, fine-tuning, training and evaluation on a device, each against its floor. Not collected by pytest.
+"""Extraction, fine-tuning, training and evaluation on a device, each against its floor. Not for pytest.
 
     python tests/speed/accelerator.py --data-root DIR --device cuda       # sketch/<class>/*, photo/<class>/*
     python tests/speed/accelerator.py --data-root DIR --device cpu --threads 1 --parts extraction
 
-A floor is what no program of this kind can beat on the machine: of extraction the slower of reading and of the
-network alone (on a CPU, which does both, one after the other); of fine-tuning the slower of reading and of
-the steps alone; of training the time that kernels run; of evaluation the matrix product. Weights are random
-but for EfficientNet-Lite0: speed does not depend on them. Takes two to four minutes on a GPU.
+A floor is what no program of this kind can beat on the machine: of extraction the slower of reading and of
+the network alone (on a CPU, which does both, one after the other); of fine-tuning the slower of reading and
+of the steps alone; of training the time that kernels run; of evaluation the matrix product. Weights are
+random but for EfficientNet-Lite0: speed does not depend on them. Takes two to four minutes on a GPU.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,8 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmark.registry import DATASETS
 from datasets.backbones import Backbone, make_backbone
@@ -34,7 +33,7 @@ from datasets.backbones.network import NetworkBackbone
 from datasets.backbones.weights import RANDOM, Weights
 from datasets.base import DatasetIndex
 from datasets.devices import is_cuda
-from datasets.extraction import AT_ONCE_ON_A_GPU, CPU_BATCH, CUDA_BATCH, extraction
+from datasets.extraction import CPU_BATCH, CUDA_BATCH, Reader, extraction
 from datasets.preprocessing import DEFAULT
 from datasets.threads import limit_threads, n_threads
 
@@ -82,61 +81,59 @@ def machine(device: str) -> None:
 
 
 def measure_extraction(files: Sequence[Path], backbone: Backbone, device: str) -> None:
-    on_gpu, size = is_cuda(device), backbone.card.image_size
-    n_pool = n_threads() + AT_ONCE_ON_A_GPU if on_gpu else torch.get_num_threads()
-    batch = CUDA_BATCH if on_gpu else CPU_BATCH
-
-    def read(path: Path) -> int:
-        return DEFAULT.picture(path, size, "photo").nbytes
-
-    with ThreadPoolExecutor(n_pool) as pool:
-        list(pool.map(read, files[:64]))
-        start = time.perf_counter()
-        list(pool.map(read, files, chunksize=batch))
-        reading = len(files) / (time.perf_counter() - start)
-    with extraction(backbone, DEFAULT, "photo", (device,)) as through:
-        for _ in through.features(files[: 4 * batch]):
+    on_gpu, rows = is_cuda(device), np.arange(len(files))
+    alone = reading_alone(Reader(DEFAULT, "photo", backbone.card.image_size), files, device)
+    with extraction(backbone, DEFAULT, "photo", (device,)) as features_of:
+        for _ in features_of(files, rows[:512]):
             pass
         start = time.perf_counter()
-        n_done = sum(map(len, through.features(files)))
+        n_done = sum(map(len, features_of(files, rows)))
         whole = n_done / (time.perf_counter() - start)
-        forward = forward_only(backbone, device, batch, n_pool)
-    floor = min(reading, forward) if on_gpu else 1 / (1 / reading + 1 / forward)
+        forward = forward_only(backbone, device)
+    floor = min(alone, forward) if on_gpu else 1 / (1 / alone + 1 / forward)
     row(
         f"extraction, {backbone.card.id}",
         f"{whole:,.0f} pictures/s",
-        f"{floor:,.0f} pictures/s (reading alone {reading:,.0f}, network alone {forward:,.0f})",
+        f"{floor:,.0f} pictures/s (reading alone {alone:,.0f}, network alone {forward:,.0f})",
         whole / floor,
     )
 
 
-def forward_only(backbone: Backbone, device: str, batch: int, n_pool: int) -> float:
-    """Pictures a second of the network, on pictures that lie on the device; threads as extraction has them."""
-    embed = backbone.load(device, backbone.card.normalisation)
-    size = backbone.card.image_size
-    pictures = torch.randint(0, 256, (batch, size, size, 3), dtype=torch.uint8, device=device)
+def reading_alone(reader: Reader, files: Sequence[Path], device: str) -> float:
+    """Pictures a second of decoding and resizing, with the processes or threads that extraction has."""
+    rows = np.arange(len(files))
+    start = time.perf_counter()
     if is_cuda(device):
-        n = 1 if backbone.card.dim == 4096 else 4
-        return (
-            n * batch / seconds(lambda: [embed(pictures.permute(0, 3, 1, 2)) for _ in range(n)], device, n=8)
-        )
-    with ThreadPoolExecutor(n_pool) as pool:
-
-        def round_of_all() -> None:
-            list(pool.map(lambda _: embed(pictures.permute(0, 3, 1, 2)), range(4 * n_pool)))
-
-        return 4 * n_pool * batch / seconds(round_of_all, device, n=1)
+        n = sum(len(pixels) for pixels, _ in reader.in_processes(files, rows, pin=True))
+    else:
+        parts = [files[i : i + CPU_BATCH] for i in range(0, len(files), CPU_BATCH)]
+        with ThreadPoolExecutor(n_threads()) as pool:
+            n = sum(map(len, pool.map(reader.read, parts)))
+    return n / (time.perf_counter() - start)
 
 
-def measure_finetuning(index: DatasetIndex, backbone: NetworkBackbone, device: str) -> None:
+def forward_only(backbone: Backbone, device: str) -> float:
+    """Pictures a second of the network on pictures that lie on the device, in as many threads."""
+    embed = backbone.load(device, backbone.card.normalisation)
+    size, batch = backbone.card.image_size, CUDA_BATCH if is_cuda(device) else CPU_BATCH
+    rows = torch.randint(0, 256, (batch, size, size, 3), dtype=torch.uint8, device=device)
+    pictures = rows.permute(0, 3, 1, 2)
+    if is_cuda(device):
+        return batch / seconds(lambda: embed(pictures), device, n=30)
+    n = 4 * n_threads()
+    with ThreadPoolExecutor(n_threads()) as pool:
+        return n * batch / seconds(lambda: list(pool.map(lambda _: embed(pictures), range(n))), device, n=1)
+
+
+def measure_finetuning(index: DatasetIndex, backbone: NetworkBackbone, device: str, n: int) -> None:
     from datasets.finetuning.items import TrainingItems
     from datasets.finetuning.recipe import Recipe
     from datasets.finetuning.train import Job, train
 
-    photos = index.photos
-    names = [f"{i:064d}" for i in range(len(photos))]
-    items = TrainingItems(list(photos.files), names, photos.labels, len(index.class_names))
-    recipe = Recipe(max_epochs=4, patience=4)
+    rows = np.arange(n) % len(index.photos)  # a pass as long as one over a real data set
+    files, names = [index.photos.files[i] for i in rows], [f"{i:064d}" for i in range(n)]
+    items = TrainingItems(files, names, index.photos.labels[rows], len(index.class_names))
+    recipe = Recipe(max_epochs=3, patience=3)
     with tempfile.TemporaryDirectory() as folder:
         job = Job(backbone, items, recipe, "photo", DEFAULT, Path(folder) / "state.pt", n_threads())
         state, precision = train(job, (device,))
@@ -243,7 +240,7 @@ def measure_evaluation(device: str) -> None:
     )
 
     def evaluate() -> object:
-        return metrics.evaluate(queries, gallery, *labels, distance="cosine", device=device)
+        return metrics.evaluate(queries, labels[0], gallery, labels[1], distance="cosine", device=device)
 
     evaluate()
     start = time.perf_counter()
@@ -264,15 +261,10 @@ def exactness(files: Sequence[Path], device: str) -> None:
     backbone = make_backbone("efficientnet_lite0")
     found = []
     for own in ("cpu", device):
-        with extraction(backbone, DEFAULT, "photo", (own,)) as through:
-            found.append(np.concatenate(list(through.features(files[:64]))))
+        with extraction(backbone, DEFAULT, "photo", (own,)) as features_of:
+            found.append(np.concatenate(list(features_of(files, np.arange(64)))))
     difference = np.abs(found[0] - found[1]).max() / np.abs(found[0]).max()
     print(f"features of {device} and cpu differ by at most {difference:.1e} of the largest")
-
-
-def repeated(files: Sequence[Path], n: int) -> Iterator[Path]:
-    for i in range(n):
-        yield files[i % len(files)]
 
 
 def main() -> None:
@@ -294,7 +286,7 @@ def main() -> None:
     if device != "cpu":
         exactness(index.photos.files, device)
     print("| what | measured | floor | share |\n| --- | ---: | ---: | ---: |")
-    files = list(repeated(index.photos.files, arguments.pictures))
+    files = [index.photos.files[i % len(index.photos)] for i in range(arguments.pictures)]
     backbones = [
         make_backbone(name, Weights("published" if name == BACKBONES[0] else RANDOM))
         for name in arguments.backbones.split(",")
@@ -302,7 +294,7 @@ def main() -> None:
     for backbone in backbones if "extraction" in parts else ():
         measure_extraction(files, backbone, device)
     for backbone in backbones[:2] if "finetuning" in parts else ():
-        measure_finetuning(index, backbone, device)
+        measure_finetuning(index, backbone, device, arguments.pictures)
     if "training" in parts and is_cuda(device):  # a CPU has no kernels to hold it against
         measure_training(device)
     if "evaluation" in parts:
