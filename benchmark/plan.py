@@ -79,7 +79,7 @@ def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...
                 variant=cell.variant,
                 config=cell.config.values,
                 validation_classes=cell.split.validation,
-                backbone=data.suite.backbone,
+                backbone=data.backbone_id,
                 preprocessing=data.backbone.steps(data.preprocessing),
                 weights_sha256=weights,
                 class_vectors_sha256=data.class_vectors_sha256(cell.method.card),

@@ -12,6 +12,7 @@ import numpy as np
 
 import metrics
 from benchmark.codes.term import Codes
+from benchmark.errors import BenchmarkError, NotRunnable
 from benchmark.records import Protocol, digest
 from benchmark.registry import BACKBONES, DATASETS
 from benchmark.suite import Suite
@@ -21,6 +22,7 @@ from datasets.base import DatasetIndex, Items, Progress, Roles, SketchPhotoDatas
 from datasets.class_vectors import CLASS_VECTORS, vectors_sha256
 from datasets.content_groups import with_content_groups
 from datasets.features import Features, extract
+from datasets.given import PREPROCESSING as GIVEN
 from datasets.preprocessing import preset
 from datasets.settings import Modality
 from datasets.splits import ZeroShotSplit
@@ -64,13 +66,34 @@ class PreparedData:
         self.codes = Codes(suite.codes, suite.bits)
         self.protocol_name = suite.protocol or self.dataset.card.protocols[0]
         self.dataset.check_protocol(self.protocol_name)
-        self.backbone: Backbone = BACKBONES.get(suite.backbone)()
+        BACKBONES.get(suite.backbone)
+        self._refuse_terms_of_pictures()
         self.is_partial = False
         self._index: DatasetIndex | None = None
         self._digests: dict[Modality, list[str]] = {}
-        self._features: tuple[Features, Features] | None = None
+        self._features: tuple[RowSource, RowSource] | None = None
         self._arrangements: dict[str, Arrangement] = {}
         self._alike = alike
+
+    def _refuse_terms_of_pictures(self) -> None:
+        """Where features come with the data, a suite names neither backbone nor preprocessing."""
+        for name in ("backbone", "preprocessing") if self.dataset.brings_features else ():
+            if (value := getattr(self.suite, name)) != Suite.model_fields[name].default:
+                raise BenchmarkError(
+                    f"suite '{self.suite.name}' asks for {name} '{value}', and data set "
+                    f"'{self.dataset.card.id}' brings features that were made elsewhere. Leave {name} out."
+                )
+
+    @functools.cached_property
+    def backbone(self) -> Backbone:
+        """The suite's, or what is known of the one behind the features that the data set brings."""
+        own: Backbone = self.dataset.given_features() or BACKBONES.get(self.suite.backbone)()
+        return own
+
+    @property
+    def backbone_id(self) -> str:
+        """What records call the backbone."""
+        return self.backbone.card.id if self.dataset.brings_features else self.suite.backbone
 
     def read(self, progress: Progress | None = None) -> DatasetIndex:
         """Find, check and hash all pictures; what was hashed once is remembered.
@@ -94,7 +117,7 @@ class PreparedData:
         # A limit above every class leaves nothing out: that run is a whole one.
         self.is_partial = len(index.sketches) + len(index.photos) < len(whole.sketches) + len(whole.photos)
         self._digests = {
-            modality: self.dataset.ledger.digests(index.items(modality).files, progress)
+            modality: self.dataset.digests(index.items(modality), modality, progress)
             for modality in MODALITIES
         }
         return with_content_groups(index, self._digests)
@@ -163,7 +186,7 @@ class PreparedData:
             queries=self.terms.queries_name,
             relevance=self.terms.relevance,
             exclusions=self.terms.exclusions,
-            preprocessing=str(self.preprocessing),
+            preprocessing=GIVEN if self.dataset.brings_features else str(self.preprocessing),
             feature_norm=self.suite.feature_norm,
             pairs=self.suite.pairs,
             width=self.suite.width,
@@ -197,6 +220,10 @@ class PreparedData:
         """Read or compute the features of all pictures, sketches first."""
         if self._features is not None:
             return
+        if (given := self.dataset.given_features()) is not None:
+            sketches, photos = (given.source(self.index.items(modality), modality) for modality in MODALITIES)
+            self._features = (sketches, photos)
+            return
         n_sketches, n_photos = (len(set(self.digests(modality))) for modality in MODALITIES)
 
         def extracted(modality: Modality, n_before: int) -> Features:
@@ -214,6 +241,8 @@ class PreparedData:
         self._features = (extracted("sketch", 0), extracted("photo", n_sketches))
 
     def _sources(self, card: MethodCard) -> tuple[RowSource, RowSource]:
+        if card.input == "images" and not self.index.has_pictures:
+            raise NotRunnable(f"needs pictures, and data set '{self.dataset.id}' holds features alone")
         if card.input == "images":
             size = self.backbone.card.image_size
             sketches, photos = (

@@ -67,7 +67,7 @@ class Protocol(BaseModel):
             "direction": ("sketch2photo",),
             "queries": ("all", "loo"),
             "relevance": ("category",),
-            "preset": ("stretch",),
+            "preset": ("stretch", "given"),  # the name of the data set says that features were given
         }
         return tuple(value for name, usual in plain.items() if (value := getattr(self, name)) not in usual)
 
@@ -123,6 +123,7 @@ class Record(BaseModel):
 
     variant: "" for a method as the suite runs it, else what sets this row apart, such as "smoke" or
     "without latent": rows of a table are (method, variant). split_family: splits drawn together share one.
+    supervised_on: label set of the backbone's pretraining, None in files of an older version.
     lacking: kind of picture -> number found and number published, where the data lack some.
     scores, per_class and the arrays beside the record are of queries of unseen classes; seen_scores of those
     of seen classes in the same gallery, where the setting has any.
@@ -142,6 +143,7 @@ class Record(BaseModel):
     backbone: str
     weights_sha256: str
     backbone_preprocessing: str
+    supervised_on: str | None = None
     class_vectors_sha256: str | None = None
     source_sha256: str
     config: dict[str, Any]

@@ -89,12 +89,14 @@ class Fold:
 class Comparison:
     """Everything a table or a plot shows. Rows stand best first, rows without a mean last.
 
-    chance: mean over folds of the analytic value of a random order. protocol: of the first split; the
-    others differ in the split alone. dropped_metrics: metric -> why some runs lack it.
+    supervised_on: label set of the backbone's pretraining, None where no record says it. chance: mean over
+    folds of the analytic value of a random order. protocol: of the first split; the others differ in the
+    split alone. dropped_metrics: metric -> why some runs lack it.
     """
 
     protocol: Protocol
     backbone: str
+    supervised_on: str | None
     reference: str
     metric_ids: tuple[str, ...]
     folds: tuple[Fold, ...]
@@ -159,6 +161,7 @@ def compare(
     return Comparison(
         protocol=first.protocol,
         backbone=first.backbone,
+        supervised_on=first.supervised_on,
         reference=reference,
         metric_ids=wanted,
         folds=tuple(folds),

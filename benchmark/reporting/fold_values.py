@@ -96,7 +96,7 @@ def measure(
         # The seed is the split's own: splits are resampled independently of each other.
         seed = record.protocol.interval_seed
         draws, difference_draws = (_resampled(rows, arrays, seed) for rows in (values, differences))
-        if exposed := exposed_classes(record.protocol, record.backbone):
+        if exposed := exposed_classes(record.protocol, record.backbone, record.supervised_on):
             by_exposure = _by_exposure(values, arrays, exposed)
     names = frozenset[str]() if arrays is None else frozenset(arrays.names.tolist())
     chance = _chance(split, runs_of, metric_ids)

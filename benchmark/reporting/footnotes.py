@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, cast
 
 from benchmark.codes.itq import N_ITERATIONS
 from benchmark.records import Protocol, lacking_text
-from benchmark.registry import BACKBONES, DATASETS
+from benchmark.registry import DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
-from benchmark.reporting.exposure import exposure
+from benchmark.reporting.exposure import exposure, trained_on
 from benchmark.reporting.published import beside
 from datasets.contamination import total_sentence
 from datasets.settings import PLURALS, QUERIES, SETTINGS
@@ -137,12 +137,11 @@ def _pictures(comparison: Comparison) -> str:
 def _exposure(comparison: Comparison) -> Iterator[str]:
     """How far the backbone knows the unseen classes, where that was counted."""
     protocol, backbone = comparison.protocol, comparison.backbone
-    if backbone in BACKBONES.ids():
-        supervised_on = BACKBONES.get(backbone).card.supervised_on
-        if supervised_on != "imagenet1k":
-            yield f"{backbone} was trained on {supervised_on} data: not strictly zero-shot."
+    supervised_on = trained_on(backbone, comparison.supervised_on)
+    if supervised_on not in ("imagenet1k", None):
+        yield f"{backbone} was trained on {supervised_on} data: not strictly zero-shot."
     for fold in comparison.folds:
-        found = exposure(fold.protocol, backbone)
+        found = exposure(fold.protocol, backbone, supervised_on)
         if found is None:
             continue
         is_photo_gallery = protocol.setting == "zs" and protocol.modalities[1] == "photo"
