@@ -7,6 +7,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock
@@ -118,7 +119,7 @@ def _stored(folder: Path, n_items: int) -> ConvertedRows | None:
         rows = np.load(folder / "rows.npy", mmap_mode="r")
         with np.load(folder / "facts.npz", allow_pickle=False) as file:
             digests, is_finite = file["digests"], file["is_finite"]
-    except (OSError, ValueError, EOFError, KeyError):
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile):
         return None
     if len(rows) != n_items or digests.shape != (n_items, 32) or is_finite.shape != (n_items,):
         return None
