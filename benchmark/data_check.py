@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data_files import Contents, SharedContent, noted, read
+from benchmark.data_files import Contents, Reading, SharedContent, noted, read
 from benchmark.errors import BenchmarkError
 from benchmark.registry import DATASETS
 from datasets.arrangement import arrange
@@ -59,7 +59,8 @@ class DataCheck:
     """What was found.
 
     findings: errors first. n_files: pictures of the index and those it left out. split_ids: splits whose
-    classes are there, for which `shared` and `splits` were looked for.
+    classes are there, for which `shared` and `splits` were looked for. has_pictures: whether items are
+    picture files; else they are rows of features.
     """
 
     dataset: str
@@ -72,6 +73,7 @@ class DataCheck:
     corrupt: tuple[CorruptFile, ...] = ()
     shared: tuple[SharedContent, ...] = ()
     splits: tuple[SplitFacts, ...] = ()
+    has_pictures: bool = True
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -121,21 +123,14 @@ def check_data(dataset: SketchPhotoDataset, *, stage: Stage, is_deep: bool = Fal
 def _with_index(
     check: DataCheck, dataset: SketchPhotoDataset, index: DatasetIndex, stage: Stage
 ) -> DataCheck:
-    files = [*index.sketches.files, *index.photos.files]
     names = [*index.sketches.names, *index.photos.names]
     labels = np.concatenate([index.sketches.labels, index.photos.labels]).tolist()
-    faults: dict[Path, str] = {}
-    if check.is_deep:
-        with stage("decoding every picture") as progress:
-            faults = dataset.ledger.faults(files, progress)
-    with stage("reading every file for its content") as progress:
-        reading = read(dataset, files, faults, progress)
-    left_out = [(dataset.root or Path()) / name for name in index.skipped]
-    reasons = dataset.ledger.faults(left_out)
-    corrupt = [(name, reasons.get(path, "")) for name, path in zip(index.skipped, left_out, strict=True)]
-    corrupt += [(names[row], reading.faults[row]) for row in sorted(reading.faults)]
+    read_all = _read_pictures if index.has_pictures else _read_rows
+    reading, left_out = read_all(check, dataset, index, stage)
+    corrupt = [*left_out.items(), *((names[row], reading.faults[row]) for row in sorted(reading.faults))]
 
-    contents = Contents.of(reading.digests, names, labels, index.class_names)
+    unit, what = ("file", "picture") if index.has_pictures else ("row", "feature vector")
+    contents = Contents.of(reading.digests, names, labels, index.class_names, unit=unit, what=what)
     splits, findings = _splits(dataset, index)
     facts, refused = _facts(dataset, index, splits)
     # What the folders lack is said already; here it would be said once more for every protocol.
@@ -145,13 +140,40 @@ def _with_index(
     findings += noted(reading.misnamed, names, "suffix", "hold another format than the suffix says")
     return replace(
         check,
-        n_files=len(files) + len(left_out),
+        n_files=len(names) + len(left_out),
         split_ids=tuple(split.id for split in splits),
         findings=(*check.findings, *findings),
-        corrupt=tuple(CorruptFile(name, reason or "it cannot be decoded") for name, reason in corrupt),
+        corrupt=tuple(CorruptFile(name, reason) for name, reason in corrupt),
         shared=tuple(shared for split in splits for shared in contents.across(split)),
         splits=tuple(facts),
+        has_pictures=index.has_pictures,
     )
+
+
+def _read_pictures(
+    check: DataCheck, dataset: SketchPhotoDataset, index: DatasetIndex, stage: Stage
+) -> tuple[Reading, dict[str, str]]:
+    """Read every file; also return why the index left some out, by name."""
+    files = [*index.sketches.files, *index.photos.files]
+    faults: dict[Path, str] = {}
+    if check.is_deep:
+        with stage("decoding every picture") as progress:
+            faults = dataset.ledger.faults(files, progress)
+    with stage("reading every file for its content") as progress:
+        reading = read(dataset, files, faults, progress)
+    left_out = [(dataset.root or Path()) / name for name in index.skipped]
+    reasons = dataset.ledger.faults(left_out)
+    why = (reasons.get(path) or "it cannot be decoded" for path in left_out)
+    return reading, dict(zip(index.skipped, why, strict=True))
+
+
+def _read_rows(
+    check: DataCheck, dataset: SketchPhotoDataset, index: DatasetIndex, stage: Stage
+) -> tuple[Reading, dict[str, str]]:
+    """The same for features, which the index has read."""
+    digests = [*dataset.digests(index.sketches, "sketch"), *dataset.digests(index.photos, "photo")]
+    reading = Reading(dict(enumerate(digests)), {}, [], [])
+    return reading, dict.fromkeys(index.skipped, "it holds nan or infinity")
 
 
 def _splits(dataset: SketchPhotoDataset, index: DatasetIndex) -> tuple[list[ZeroShotSplit], list[Finding]]:

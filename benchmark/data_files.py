@@ -78,23 +78,33 @@ def _looks(pool: ThreadPoolExecutor, files: Sequence[Path]) -> list[Look]:
 class Contents:
     """Where equal contents lie. repeated: positions of files, a group for every content of several files.
 
-    names, labels: by position. class_names: by label.
+    names, labels: by position. class_names: by label. unit, what: what an item is, and what it shows.
     """
 
     repeated: Sequence[Sequence[int]]
     names: Sequence[str]
     labels: Sequence[int]
     class_names: Sequence[str]
+    unit: str = "file"
+    what: str = "picture"
 
     @classmethod
     def of(
-        cls, digests: dict[int, str], names: Sequence[str], labels: Sequence[int], class_names: Sequence[str]
+        cls,
+        digests: dict[int, str],
+        names: Sequence[str],
+        labels: Sequence[int],
+        class_names: Sequence[str],
+        *,
+        unit: str = "file",
+        what: str = "picture",
     ) -> Contents:
         """Group files by digest."""
         rows: dict[str, list[int]] = defaultdict(list)
         for row, digest in digests.items():
             rows[digest].append(row)
-        return cls([group for group in rows.values() if len(group) > 1], names, labels, class_names)
+        repeated = [group for group in rows.values() if len(group) > 1]
+        return cls(repeated, names, labels, class_names, unit, what)
 
     def across(self, split: ZeroShotSplit) -> Iterator[SharedContent]:
         """Contents on both sides of a split: what is unseen was trained on."""
@@ -113,27 +123,40 @@ class Contents:
             [row for group in several for row in group],
             self.names,
             "several classes",
-            f"show {_pictures(len(several))} of more than one class: no ranking can be right about them",
+            f"show {_counted(len(several), self.what)} of more than one class: no ranking can be right about "
+            "them",
             level="warning",
+            unit=self.unit,
         )
         rows = [row for group in within for row in group]
         yield from noted(
             rows,
             self.names,
             "repeated picture",
-            f"show {_pictures(len(within))}, within one class each: {len(rows) - len(within)} are copies",
+            f"show {_counted(len(within), self.what)}, within one class each: "
+            f"{len(rows) - len(within)} are copies",
+            unit=self.unit,
         )
 
 
 def noted(
-    rows: Sequence[int], names: Sequence[str], kind: str, text: str, level: Level = "note"
+    rows: Sequence[int],
+    names: Sequence[str],
+    kind: str,
+    text: str,
+    level: Level = "note",
+    unit: str = "file",
 ) -> Iterator[Finding]:
     """One finding about several files, with two examples; none where there are no files."""
     if rows:
         examples = " and ".join(names[row] for row in rows[:2])
-        files = "1 file" if len(rows) == 1 else f"{len(rows)} files"
-        yield Finding(level, kind, files, f"{text} ({'such as ' if len(rows) > 2 else ''}{examples})")
+        yield Finding(
+            level,
+            kind,
+            _counted(len(rows), unit),
+            f"{text} ({'such as ' if len(rows) > 2 else ''}{examples})",
+        )
 
 
-def _pictures(n: int) -> str:
-    return "1 picture" if n == 1 else f"{n} pictures"
+def _counted(n: int, noun: str) -> str:
+    return f"1 {noun}" if n == 1 else f"{n} {noun}s"

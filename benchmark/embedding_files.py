@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmark.embedding_formats import ALONE, Contents, read_arrays
 from benchmark.errors import BenchmarkError
-
-Array = NDArray[Any]
+from datasets.array_checks import Array, as_column, as_matrix, not_finite, require_labels
+from datasets.array_files import ALONE, Contents, read_arrays
 
 # What an array may be called; the first is the name to use, the others stand in released feature files.
 EMBEDDINGS = ("embeddings", "features", "feature")
@@ -120,56 +118,22 @@ def _find(contents: Contents, names: tuple[str, ...], origin: str, hint: str = "
 
 
 def _checked_embeddings(value: Any, origin: str) -> Array:
-    emb = np.asarray(value)
-    if emb.dtype == np.longdouble:
-        emb = emb.astype(np.float64)
-    if emb.dtype.kind not in "fiub":
-        raise BenchmarkError(
-            f"{origin}: embeddings must be real numbers, found {emb.dtype} of shape {emb.shape}."
-        )
-    if emb.ndim == 2 and len(emb) == 0:
-        raise BenchmarkError(f"{origin}: no items: the embeddings have shape {emb.shape}, which is no row.")
-    if emb.ndim != 2 or 0 in emb.shape:
-        raise BenchmarkError(
-            f"{origin}: embeddings must have shape (items, dimensions), found {emb.shape}. "
-            "Reshape them to one row for each item."
-        )
+    emb = as_matrix(value, "embeddings", origin)
     bad = np.flatnonzero(~np.isfinite(emb).all(axis=1))
     if bad.size:
-        raise BenchmarkError(
-            f"{origin}: {bad.size} of {len(emb)} rows hold nan or infinity (first rows: "
-            f"{', '.join(map(str, bad[:_N_EXAMPLES]))}, counted from 0). A ranking needs finite numbers: "
-            "look at what produced them."
-        )
+        raise BenchmarkError(f"{origin}: {not_finite(bad, len(emb), 'A ranking')}")
     return emb
 
 
 def _checked_labels(value: Any, emb: Array, origin: str) -> Array:
     labels = _column(value, "labels", emb, origin)
-    nothing = np.isnan(labels) if labels.dtype.kind == "f" else labels == ""
-    if nothing.any():
-        raise BenchmarkError(
-            f"{origin}: {nothing.sum()} of {len(labels)} rows have no label (first row: "
-            f"{np.flatnonzero(nothing)[0]}, counted from 0). Every row needs the class it belongs to."
-        )
+    require_labels(labels, origin)
     return labels
 
 
 def _column(value: Any, name: str, emb: Array, origin: str) -> Array:
-    """One entry for each embedding as (n,) numbers or text; MATLAB's (1, n) and (n, 1) are laid flat."""
-    array = np.asarray(value)
-    if array.ndim == 2 and 1 in array.shape:
-        array = array.ravel()
-    n = len(emb)
-    if array.dtype.kind == "S":
-        array = np.char.decode(array, "utf-8", "replace")
-    if array.dtype.kind == "U":
-        array = np.char.strip(array)  # MATLAB pads the rows of a char array with blanks
-    if array.dtype.kind not in "Ufiub":
-        raise BenchmarkError(
-            f"{origin}: {name} must be numbers or text, found {array.dtype} of shape {array.shape}. "
-            "Save them as np.array(list_of_str) or as whole numbers."
-        )
+    """One entry for each embedding."""
+    array, n = as_column(value, name, origin), len(emb)
     if array.shape == (n,):
         return array
     hint = ""

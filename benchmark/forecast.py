@@ -120,6 +120,8 @@ def _name_of_features(data: PreparedData, modality: Modality) -> tuple[str, ...]
 
 
 def _n_missing(data: PreparedData, modality: Modality) -> int:
+    if data.dataset.brings_features:
+        return 0
     return n_missing(
         data.digests(modality),
         data.backbone,

@@ -18,7 +18,7 @@ from datasets.finetuning.finetuned import FineTuning
 from datasets.finetuning.items import TrainingItems
 from datasets.settings import PLURALS, Modality
 from datasets.splits import ZeroShotSplit
-from datasets.task import Phase, classes_of
+from datasets.task import Phase, RowSource, classes_of
 
 if TYPE_CHECKING:
     from benchmark.prepare import PreparedData
@@ -37,7 +37,7 @@ class NetworkFeatures:
     def __init__(self, data: PreparedData) -> None:
         self._data = data
         self._fine_tunings: dict[tuple[str, Phase], dict[Modality, FineTuning]] = {}
-        self._kept: dict[tuple[str, ...], tuple[Features, Features]] = {}
+        self._kept: dict[tuple[str, ...], tuple[RowSource, RowSource]] = {}
 
     def fine_tunings(self, split: ZeroShotSplit, phase: Phase = "run") -> dict[Modality, FineTuning]:
         """Return what is to be fine-tuned for a split, by modality. Trains nothing.
@@ -71,9 +71,12 @@ class NetworkFeatures:
 
     def of(
         self, split: ZeroShotSplit, phase: Phase, *, is_finetuned: bool, stage: Stage
-    ) -> tuple[Features, Features]:
+    ) -> tuple[RowSource, RowSource]:
         """Return the features of sketches and photos, fine-tuning and extracting what is missing."""
         key = (split.id, phase) if is_finetuned else ()
+        if (given := self._data.dataset.given_features()) is not None:
+            sketches, photos = (given.source(self._data.index.items(own), own) for own in MODALITIES)
+            return sketches, photos
         if key not in self._kept:
             of_modality = dict.fromkeys(MODALITIES, self._data.backbone)
             if is_finetuned:

@@ -12,6 +12,7 @@ import numpy as np
 
 import metrics
 from benchmark.codes.term import Codes
+from benchmark.errors import BenchmarkError, NotRunnable
 from benchmark.network_features import MODALITIES, NetworkFeatures, Stage
 from benchmark.records import Protocol, digest
 from benchmark.registry import DATASETS
@@ -22,6 +23,7 @@ from datasets.backbones.weights import Weights
 from datasets.base import DatasetIndex, Items, Progress, Roles, SketchPhotoDataset
 from datasets.class_vectors import CLASS_VECTORS, vectors_sha256
 from datasets.content_groups import with_content_groups
+from datasets.given import PREPROCESSING as GIVEN
 from datasets.preprocessing import preset
 from datasets.settings import Modality
 from datasets.splits import ZeroShotSplit
@@ -81,16 +83,33 @@ class PreparedData:
         self.codes = Codes(suite.codes, suite.bits)
         self.protocol_name = suite.protocol or self.dataset.card.protocols[0]
         self.dataset.check_protocol(self.protocol_name)
-        self.backbone: Backbone = make_backbone(
-            suite.backbone,
-            Weights(suite.weights, where.cache_dir / "weights", self.dataset.ledger, where.may_fetch),
-        )
+        make_backbone(suite.backbone)  # whose names are checked before anything is read
+        self._refuse_terms_of_pictures()
         self.features = NetworkFeatures(self)
         self.is_partial = False
         self._index: DatasetIndex | None = None
         self._digests: dict[Modality, list[str]] = {}
         self._arrangements: dict[tuple[str, Phase], Arrangement] = {}
         self._alike = alike
+
+    def _refuse_terms_of_pictures(self) -> None:
+        """Where features come with the data, a suite names neither backbone nor preprocessing."""
+        terms = ("backbone", "weights", "finetune", "preprocessing")
+        for name in terms if self.dataset.brings_features else ():
+            if (value := getattr(self.suite, name)) != Suite.model_fields[name].default:
+                raise BenchmarkError(
+                    f"suite '{self.suite.name}' asks for {name} '{value}', and data set "
+                    f"'{self.dataset.card.id}' brings features that were made elsewhere. Leave {name} out."
+                )
+
+    @functools.cached_property
+    def backbone(self) -> Backbone:
+        """The suite's, or what is known of the one behind the features that the data set brings."""
+        where = self.where
+        weights = Weights(
+            self.suite.weights, where.cache_dir / "weights", self.dataset.ledger, where.may_fetch
+        )
+        return self.dataset.given_features() or make_backbone(self.suite.backbone, weights)
 
     def read(self, progress: Progress | None = None) -> DatasetIndex:
         """Find, check and hash all pictures; what was hashed once is remembered.
@@ -114,7 +133,7 @@ class PreparedData:
         # A limit above every class leaves nothing out: that run is a whole one.
         self.is_partial = len(index.sketches) + len(index.photos) < len(whole.sketches) + len(whole.photos)
         self._digests = {
-            modality: self.dataset.ledger.digests(index.items(modality).files, progress)
+            modality: self.dataset.digests(index.items(modality), modality, progress)
             for modality in MODALITIES
         }
         return with_content_groups(index, self._digests)
@@ -184,7 +203,7 @@ class PreparedData:
             queries=self.terms.queries_name,
             relevance=self.terms.relevance,
             exclusions=self.terms.exclusions,
-            preprocessing=str(self.preprocessing),
+            preprocessing=GIVEN if self.dataset.brings_features else str(self.preprocessing),
             feature_norm=self.suite.feature_norm,
             pairs=self.suite.pairs,
             width=self.suite.width,
@@ -235,6 +254,8 @@ class PreparedData:
     def _sources(
         self, card: MethodCard, split: ZeroShotSplit, phase: Phase, is_finetuned: bool
     ) -> tuple[RowSource, RowSource]:
+        if card.input == "images" and not self.index.has_pictures:
+            raise NotRunnable(f"needs pictures, and data set '{self.dataset.id}' holds features alone")
         if card.input == "images":
             size = self.backbone.card.image_size
             sketches, photos = (

@@ -67,7 +67,7 @@ class Protocol(BaseModel):
             "direction": ("sketch2photo",),
             "queries": ("all", "loo"),
             "relevance": ("category",),
-            "preset": ("stretch",),
+            "preset": ("stretch", "given"),  # the name of the data set says that features were given
         }
         return tuple(value for name, usual in plain.items() if (value := getattr(self, name)) not in usual)
 

@@ -9,6 +9,7 @@ from typing import Self
 
 from benchmark.codes.term import Codes
 from benchmark.configs import row_variants
+from benchmark.dataset_ids import is_of_kind
 from benchmark.errors import BenchmarkError
 from benchmark.records import Record, StoredRun
 from benchmark.registry import DATASETS
@@ -21,9 +22,9 @@ from metrics import ENGINE_VERSION
 class Selection:
     """Conditions on records; None leaves a field free.
 
-    dataset: an id, or "folder" for every folder data set. rows: (method, variant) pairs. preprocessing: a
-    preset's id. codes: as in a record, such as "itq, 64 bits". metric_engine: records of an older one are of
-    other numbers.
+    dataset: an id; "folder" and "precomputed" stand for every root. rows: (method, variant) pairs.
+    preprocessing: a preset's id. codes: as in a record, such as "itq, 64 bits". metric_engine: records of an
+    older one are of other numbers.
     """
 
     dataset: str | None = None
@@ -56,16 +57,17 @@ class Selection:
         named = {(variant.method, variant.name) for variant in suite.variants}
         if suite.finetune == "seen":
             named.add(("frozen", BEFORE_FINE_TUNING))
+        kind = DATASETS.get(suite.dataset)
         return cls(
             dataset=suite.dataset,
-            protocol=suite.protocol or DATASETS.get(suite.dataset).card.protocols[0],
+            protocol=suite.protocol or kind.card.protocols[0],
             setting=suite.setting,
             direction=suite.direction,
             queries=suite.terms.queries_name,
             relevance=suite.relevance,
-            preprocessing=suite.preprocessing,
+            preprocessing=None if kind.brings_features else suite.preprocessing,
             splits=suite.splits if isinstance(suite.splits, tuple) else None,
-            backbone=whole_id(suite.backbone),
+            backbone=None if kind.brings_features else whole_id(suite.backbone),
             finetune=suite.finetune,
             codes=str(Codes(suite.codes, suite.bits)),
             metric_engine=ENGINE_VERSION,
@@ -92,9 +94,7 @@ class Selection:
             (self.rows, (record.method, record.variant)),
             (self.seeds, record.seed),
         )
-        is_dataset = self.dataset in (None, protocol.dataset) or (
-            self.dataset == "folder" and protocol.dataset.startswith("folder_")
-        )
+        is_dataset = self.dataset is None or is_of_kind(protocol.dataset, self.dataset)
         return is_dataset and all(wanted is None or found in wanted for wanted, found in conditions)
 
     def of(self, runs: Iterable[StoredRun]) -> tuple[StoredRun, ...]:

@@ -122,7 +122,7 @@ def config_text(found: Search, data: PreparedData) -> str:
         "made_with": {
             "command": _command(found, data),
             "method_source_sha256": source_sha256(method),
-            "backbone": suite.backbone,
+            "backbone": data.backbone.card.id,
             "weights_sha256": data.backbone.weights_sha256(),
             "feature_norm": "raw" if method.card.feature_norm == "raw" else suite.feature_norm,
             "pairs": suite.pairs,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from datasets.progress import Progress
 from datasets.settings import Modality
 from datasets.splits import ZeroShotSplit
 from datasets.survey import ClassCount, Finding, Survey
+
+if TYPE_CHECKING:
+    from datasets.given import GivenFeatures
 
 __all__ = ["DatasetCard", "DatasetIndex", "Items", "Progress", "Roles", "SketchPhotoDataset"]
 
@@ -55,7 +59,8 @@ class DatasetIndex:
 
     skipped: names left out by `--skip-corrupt`. found: in a sentence, where the data set lies and how that
     was recognised; "" where there is nothing to recognise. lacking: kind of picture -> number found and
-    number published, where fewer were found.
+    number published, where fewer were found. has_pictures: False where there are features alone, and `files`
+    of the items name where these stand.
     """
 
     class_names: tuple[str, ...]
@@ -64,6 +69,7 @@ class DatasetIndex:
     skipped: tuple[str, ...] = ()
     found: str = ""
     lacking: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    has_pictures: bool = True
 
     def items(self, modality: Modality) -> Items:
         """The sketches or the photos."""
@@ -111,7 +117,9 @@ class SketchPhotoDataset(ABC):
     """A data set as it lies on this machine.
 
     splits_folder: of `datasets/splits`, where it is not named like the data set. class_table: of
-    `datasets.classes`, where published facts of its classes are kept.
+    `datasets.classes`, where published facts of its classes are kept. is_named_by_root: its id in records is
+    the card's and the name of the root, so that scores of different roots are never mixed. brings_features:
+    it has features in the place of pictures, so that no backbone is asked.
 
     root: the folder a user named with `--data-root`, None where the data set needs none. cache_dir: where it
     may keep what it makes. skip_corrupt: leave unreadable pictures out instead of refusing.
@@ -120,6 +128,8 @@ class SketchPhotoDataset(ABC):
     card: ClassVar[DatasetCard]
     splits_folder: ClassVar[str | None] = None
     class_table: ClassVar[str | None] = None
+    is_named_by_root: ClassVar[bool] = False
+    brings_features: ClassVar[bool] = False
 
     def __init__(self, *, root: Path | None, cache_dir: Path, skip_corrupt: bool = False) -> None:
         if self.card.needs_root and root is None:
@@ -140,7 +150,10 @@ class SketchPhotoDataset(ABC):
     @property
     def id(self) -> str:
         """Name in records and folders."""
-        return self.card.id
+        if self.root is None or not self.is_named_by_root:
+            return self.card.id
+        name = re.sub(r"[^a-z0-9]+", "_", self.root.resolve().name.lower()).strip("_")
+        return f"{self.card.id}_{name or 'root'}"
 
     @classmethod
     def folder_of_splits(cls) -> str:
@@ -155,6 +168,14 @@ class SketchPhotoDataset(ABC):
     @abstractmethod
     def index(self, progress: Progress | None = None) -> DatasetIndex:
         """Find, make and check all items. Raises BenchmarkError naming the file or class at fault."""
+
+    def digests(self, items: Items, modality: Modality, progress: Progress | None = None) -> list[str]:
+        """Return the hex sha256 of every item's content. Items of equal content are one picture."""
+        return self.ledger.digests(items.files, progress)
+
+    def given_features(self) -> GivenFeatures | None:
+        """Return the features that the data set brings, None where it has pictures."""
+        return None
 
     def survey(self, progress: Progress | None = None) -> Survey:
         """Look at everything and raise nothing: what `index` refuses is an error in what is returned."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,6 +31,7 @@ ClassPictures = Mapping[str, tuple[Path, ...]]
 class Folder(SketchPhotoDataset):
     """A data root with one folder a class, the same classes for sketches and photos, and `split.toml`."""
 
+    is_named_by_root = True
     card = DatasetCard(
         id="folder",
         title="Folder of pictures",
@@ -47,12 +47,6 @@ class Folder(SketchPhotoDataset):
             "<root>/split.toml with the lists `unseen` and `validation`"
         ),
     )
-
-    @property
-    def id(self) -> str:
-        """`folder_` and the root's name in lower snake case."""
-        name = re.sub(r"[^a-z0-9]+", "_", self._root.resolve().name.lower()).strip("_")
-        return f"folder_{name or 'root'}"
 
     def index(self, progress: Progress | None = None) -> DatasetIndex:
         """Find the pictures and decode each once.

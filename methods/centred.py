@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmark.registry import register_method
 from methods.base import FitProgress, MethodCard, RetrievalMethod, SeenData
+from methods.parts.widths import require_one_width
 
 
 @register_method(
@@ -34,7 +35,11 @@ class Centred(RetrievalMethod):
     photo_mean: Tensor
 
     def fit(self, seen: SeenData, *, seed: int, progress: FitProgress) -> Self:
-        """Take the two means. They are summed in float64, so that the order of the items hardly matters."""
+        """Take the two means. They are summed in float64, so that the order of the items hardly matters.
+
+        Raises NotRunnable where the widths differ.
+        """
+        require_one_width(seen)
         self.sketch_mean = seen.sketches[:].double().mean(dim=0).float()
         self.photo_mean = seen.photos[:].double().mean(dim=0).float()
         return self

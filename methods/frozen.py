@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmark.registry import register_method
 from methods.base import FitProgress, MethodCard, RetrievalMethod, SeenData
+from methods.parts.widths import require_one_width
 
 
 @register_method(
@@ -28,7 +29,8 @@ class Frozen(RetrievalMethod):
     """The backbone's features as they are, compared by cosine."""
 
     def fit(self, seen: SeenData, *, seed: int, progress: FitProgress) -> Self:
-        """Nothing to learn."""
+        """Nothing to learn. Raises NotRunnable where the widths differ."""
+        require_one_width(seen)
         return self
 
     def embed_sketches(self, batch: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from methods.parts.losses import contrastive, distance
 from methods.parts.networks import Encoder
 from methods.parts.pairs import PairBatch
 from methods.parts.trained import COMMON_SEARCH_SPACE, Objective, TrainedConfig, TrainedMethod
+from methods.parts.widths import require_one_width
 
 
 class ContrastiveObjective(Objective):
@@ -72,4 +73,5 @@ class Siamese(TrainedMethod):
 
     def objective(self, seen: SeenData) -> ContrastiveObjective:
         """Both modalities need features of one width, since they share the weights."""
+        require_one_width(seen)
         return ContrastiveObjective(self.encoder(seen.sketches.shape[1]), margin=self.config.margin)

@@ -102,7 +102,11 @@ def _counts(check: DataCheck) -> list[_Section]:
             which = f"for {len(counts) - len(stated)} classes " if stated else ""
             remarks.append(f"{part}: {which}no source states a number")
     columns = ("part", "class", "found", "published", "difference")
-    return [_Section("Pictures", columns, rows, "; ".join(remarks))]
+    return [_Section(_things(check).capitalize(), columns, rows, "; ".join(remarks))]
+
+
+def _things(check: DataCheck) -> str:
+    return "pictures" if check.has_pictures else "rows of features"
 
 
 def _count_row(part: str, name: str, counts: Sequence[ClassCount]) -> tuple[object, ...]:
@@ -114,21 +118,27 @@ def _count_row(part: str, name: str, counts: Sequence[ClassCount]) -> tuple[obje
 
 
 def _corrupt(check: DataCheck) -> _Section:
-    if check.is_deep:
+    if not check.has_pictures:
+        how = f"all {check.n_files} rows of features were looked at for nan and infinity"
+    elif check.is_deep:
         how = f"all {check.n_files} pictures were decoded"
     else:
         how = f"beginning and end of {check.n_files} files were looked at; --deep decodes every picture"
     rows = [(file.name, file.reason) for file in check.corrupt]
+    unit = _unit(check)
+    title = f"Corrupt {unit}s"
     if not rows:
-        return _Section(
-            "Corrupt files: none" if check.n_files else "Corrupt files: not looked for", remark=how
-        )
-    return _Section(f"Corrupt files: {len(rows)}", ("file", "why"), rows, how)
+        return _Section(f"{title}: none" if check.n_files else f"{title}: not looked for", remark=how)
+    return _Section(f"{title}: {len(rows)}", (unit, "why"), rows, how)
+
+
+def _unit(check: DataCheck) -> str:
+    return "file" if check.has_pictures else "row"
 
 
 def _shared(check: DataCheck) -> list[_Section]:
     """Leaks by split, the first few of each; splits without any in one line."""
-    title = "Pictures in seen and unseen classes"
+    title = f"{_things(check).capitalize()} in seen and unseen classes"
     leaks_of = {
         split_id: [shared for shared in check.shared if shared.split == split_id]
         for split_id in check.split_ids
@@ -200,6 +210,7 @@ def _conclusion(check: DataCheck, command: str) -> str:
     n_leaks = len({frozenset(shared.unseen + shared.seen) for shared in check.shared})
     if check.split_ids == () and check.n_files == 0:
         return "Nothing can be run on this data yet. Mend what the findings say, then call check-data again."
+    unit = _unit(check)
     problems = [
         (len(check.errors), "error", "errors", "", "mend what the findings say"),
         (
@@ -209,11 +220,17 @@ def _conclusion(check: DataCheck, command: str) -> str:
             " with fewer pictures than published",
             "fetch what is missing",
         ),
-        (len(check.corrupt), "corrupt file", "corrupt files", "", "fetch the corrupt files again"),
+        (
+            len(check.corrupt),
+            f"corrupt {unit}",
+            f"corrupt {unit}s",
+            "",
+            f"{'fetch' if check.has_pictures else 'compute'} the corrupt {unit}s again",
+        ),
         (
             n_leaks,
-            "picture",
-            "pictures",
+            "picture" if check.has_pictures else "feature vector",
+            _things(check),
             " in seen and unseen classes",
             "take the wrong one of each equal pair away (runs leave the seen one out; one label is wrong)",
         ),

@@ -59,6 +59,20 @@ def _divided(grids: Sequence[Suite], where: Where) -> Iterator[Suite]:
             yield suite
 
 
+def _features(found: GridForecast) -> str:
+    from benchmark.display import duration
+
+    if found.data.dataset.brings_features:
+        return "those that the data set brings"
+    n_cached = found.n_pictures - found.n_to_extract - found.n_counted_before
+    text = f"{n_cached:,} of {found.n_pictures:,} different pictures cached"
+    if found.n_counted_before:
+        text += f", {found.n_counted_before:,} to extract for a grid above"
+    if found.needs_features and found.n_to_extract:
+        text += f", {found.n_to_extract:,} to extract, about {duration(found.extract_s)}"
+    return text
+
+
 def _lines(found: GridForecast) -> list[str]:
     from benchmark.display import duration
 
@@ -69,15 +83,8 @@ def _lines(found: GridForecast) -> list[str]:
         f"data: {data.dataset.id}, protocol {data.protocol_name}, "
         f"{len(data.index.sketches):,} sketches, {len(data.index.photos):,} photos",
         f"test: {terms.setting}, {terms.direction}, queries {terms.queries_name}, relevance "
-        f"{terms.relevance}, preprocessing {data.preprocessing.id}",
-        f"features: {found.n_pictures - found.n_to_extract - found.n_counted_before:,} of "
-        f"{found.n_pictures:,} different pictures cached"
-        + (f", {found.n_counted_before:,} to extract for a grid above" if found.n_counted_before else "")
-        + (
-            f", {found.n_to_extract:,} to extract, about {duration(found.extract_s)}"
-            if found.needs_features and found.n_to_extract
-            else ""
-        ),
+        f"{terms.relevance}, preprocessing {data.protocol(data.splits()[0]).preset}",
+        f"features: {_features(found)}",
         f"runs: {len(found.runs) - len(waiting)} finished, {len(waiting)} to run",
     ]
     for own in waiting:

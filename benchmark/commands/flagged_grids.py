@@ -9,6 +9,7 @@ from typing import Any
 from benchmark.errors import BenchmarkError
 from benchmark.prepare import PreparedData
 from benchmark.records import digest
+from benchmark.registry import DATASETS
 from benchmark.suite import CHOOSING, Suite, meets, names_apart
 
 
@@ -64,6 +65,8 @@ def _changed(suite: Suite, changes: dict[str, Any]) -> Suite:
     if changes.get("dataset", suite.dataset) != suite.dataset:
         # Splits and protocol of the suite's data set mean nothing on another one.
         changes = {"splits": "default", "protocol": None, **changes}
+    if DATASETS.get(changes.get("dataset", suite.dataset)).brings_features:
+        changes = {**_terms_without_pictures(changes), **changes}
     if "methods" in changes:
         changes = {**changes, "variants": ()}
     if changes.get("direction", suite.direction) != suite.direction and suite.queries in ("all", "loo"):
@@ -76,6 +79,18 @@ def _changed(suite: Suite, changes: dict[str, Any]) -> Suite:
             "Add --codes itq."
         )
     return changed
+
+
+def _terms_without_pictures(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a suite says of backbone and preprocessing means nothing where features come with the data."""
+    usual = {name: Suite.model_fields[name].default for name in ("backbone", "preprocessing")}
+    for name, allowed in (("backbone", ()), ("preprocessing", (usual["preprocessing"],))):
+        if name in changes and changes[name] not in allowed:
+            raise BenchmarkError(
+                f"--{name} {changes[name]}: this data set brings features that were made elsewhere, so that "
+                f"no picture is read. Leave --{name} out."
+            )
+    return usual
 
 
 def is_of(suite: Suite, grid: Suite) -> bool:

@@ -46,8 +46,8 @@ def splits_entry(dataset: str, data_root: Path | None = None) -> Entry:
 
     kind = DATASETS.get(dataset)
     splits = _committed(dataset)
-    if dataset == "folder" and data_root is not None:
-        splits += _in_folder(data_root)
+    if kind.is_named_by_root and data_root is not None:
+        splits += _in_folder(data_root, dataset)
     table = kind.class_table
     contact = None
     if table is not None:
@@ -169,10 +169,10 @@ def _committed(dataset: str) -> list[ZeroShotSplit]:
     return [committed_split(dataset, split_id, folder=folder) for split_id in committed_split_ids(folder)]
 
 
-def _in_folder(data_root: Path) -> list[ZeroShotSplit]:
+def _in_folder(data_root: Path, dataset: str = "folder") -> list[ZeroShotSplit]:
     from benchmark.registry import DATASETS
 
-    folder = DATASETS.get("folder")(root=data_root, cache_dir=data_root)
+    folder = DATASETS.get(dataset)(root=data_root, cache_dir=data_root)
     return [folder.split(split_id) for split_id in folder.split_ids()]
 
 

@@ -80,6 +80,8 @@ def write_tables(comparison: Comparison, stem: Path) -> tuple[Path, ...]:
 
 
 def _draw_retrieval(result: SuiteResult, comparison: Comparison, stem: Path) -> tuple[Path, ...]:
+    if not result.data.index.has_pictures:
+        return ()
     drawn = tuple(stem.with_name(stem.name + ending) for ending in (".png", ".svg"))
     if result.n_executed == 0 and all(path.is_file() for path in drawn):
         return drawn  # 88 pictures take longer than all the rest of a call that has nothing to execute

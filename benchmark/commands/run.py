@@ -138,6 +138,8 @@ def run(
 
     run_benchmark.py run --dataset folder --data-root DIR --methods frozen,centred,zscmr
 
+    run_benchmark.py run --dataset precomputed --data-root DIR
+
     run_benchmark.py run --methods centred,zscmr --codes itq --bits 32
 
     run_benchmark.py run --backbone resnet50 --finetune seen --methods frozen,centred,zscmr

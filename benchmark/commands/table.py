@@ -141,10 +141,11 @@ def _require_row(comparison: Comparison, reference: str | None) -> None:
 
 def index_of(run: StoredRun, data_root: Path | None, cache_dir: Path | None) -> DatasetIndex:
     """Find the pictures of a run's data set. Raises BenchmarkError where they are not at hand."""
+    from benchmark.dataset_ids import kind_of
     from benchmark.registry import DATASETS
 
     dataset_id = run.record.protocol.dataset
-    dataset = DATASETS.get("folder" if dataset_id.startswith("folder_") else dataset_id)(
+    dataset = (kind_of(dataset_id) or DATASETS.get(dataset_id))(
         root=data_root,
         cache_dir=options.cache_folder(cache_dir),
         skip_corrupt=bool(run.record.skipped_files),

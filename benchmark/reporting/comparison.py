@@ -90,8 +90,9 @@ class Fold:
 class Comparison:
     """Everything a table or a plot shows. Rows stand best first, rows without a mean last.
 
-    chance: mean over folds of the analytic value of a random order. protocol: of the first split; the
-    others differ in the split alone. dropped_metrics: metric -> why some runs lack it.
+    supervised_on: label set of the backbone's pretraining, None where no record says it. chance: mean over
+    folds of the analytic value of a random order. protocol: of the first split; the others differ in the
+    split alone. dropped_metrics: metric -> why some runs lack it.
     """
 
     protocol: Protocol

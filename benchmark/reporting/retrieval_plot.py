@@ -52,8 +52,8 @@ def retrieval(
     queries: positions in the run's query order. Left out, one random query of every class is drawn with
     `seed`, and n_queries of them are shown, evenly spaced from the best average precision to the worst.
 
-    Raises BenchmarkError for a run without rankings, for positions out of range, and for pictures that the
-    data set does not hold or that cannot be read.
+    Raises BenchmarkError for a run without rankings, for positions out of range, for a data set without
+    pictures, and for pictures that it does not hold or that cannot be read.
     """
     drawing = _Drawing(run, index)
     if queries is None:
@@ -104,6 +104,11 @@ class _Drawing:
     """The pictures of one run, found by their names in the data set as it lies here."""
 
     def __init__(self, run: StoredRun, index: DatasetIndex) -> None:
+        if not index.has_pictures:
+            raise BenchmarkError(
+                f"data set '{run.record.protocol.dataset}' holds features alone, no pictures to draw. "
+                f"`show {run.record.run_id} --query N` names what a query found."
+            )
         self.per_query, self.rankings = run.per_query(), run.rankings()
         self.ap = self.per_query.values[self.per_query.metric_ids.tolist().index(_AP)]
         self._run, self._class_names = run, index.class_names

@@ -17,7 +17,7 @@ from datasets.backbones.weights import PUBLISHED, RANDOM, Weights, WeightsFile
 from datasets.preprocessing import NORMALISATIONS, Normalisation, Preprocessing
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 FeatureFunction = Callable[["Tensor"], "Tensor"]
 """(B, 3, image_size, image_size) uint8 RGB, not normalised -> (B, dim) float32, on the device loaded for."""
@@ -73,9 +73,9 @@ class Backbone(ABC):
         return f"{cls.family}{':' if model else ''}{model}@{layer or cls.layers[0]}"
 
     @classmethod
-    @abstractmethod
     def listed(cls) -> tuple[BackboneCard, ...]:
         """Cards to show in a list, made without loading torch; a source of many models shows one for all."""
+        return (cls.card,)
 
     @classmethod
     def lacks(cls) -> str:
@@ -93,13 +93,6 @@ class Backbone(ABC):
     @abstractmethod
     def load(self, device: str, normalisation: Normalisation) -> FeatureFunction:
         """Return the feature function on a device. Raises BenchmarkError as `weights_file` does."""
-
-    @abstractmethod
-    def trainable(self) -> nn.Module:
-        """Return the network up to the layer, with its weights, on the CPU: what fine-tuning starts from.
-
-        Takes (B, 3, image_size, image_size) normalised float32, gives (B, dim) float32.
-        """
 
     def head(self) -> tuple[Tensor, Tensor] | None:
         """Return weight (1000, dim) and bias (1000,) of the published ILSVRC-1k classifier of this layer.

@@ -55,11 +55,6 @@ class EfficientNetLite0(NetworkBackbone):
         return cls.family
 
     @classmethod
-    def listed(cls) -> tuple[BackboneCard, ...]:
-        """The one card."""
-        return (cls.card,)
-
-    @classmethod
     def lacks(cls) -> str:
         """See `Backbone`."""
         missing = [name for name in (CODE_PACKAGE, WEIGHTS_PACKAGE) if find_spec(name) is None]

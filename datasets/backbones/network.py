@@ -78,7 +78,10 @@ class NetworkBackbone(Backbone):
         return self.read_layer(self._drawn())
 
     def trainable(self) -> nn.Module:
-        """Return the network up to the layer, on the CPU; see `Backbone`."""
+        """Return the network up to the layer, with its weights, on the CPU: what fine-tuning starts from.
+
+        Takes (B, 3, image_size, image_size) normalised float32, gives (B, dim) float32.
+        """
         return self.read_layer(self.whole())
 
     def head(self) -> tuple[Tensor, Tensor] | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from benchmark.errors import BenchmarkError
-from datasets.backbones import Backbone, BackboneCard, FeatureFunction
+from datasets.backbones import Backbone, FeatureFunction
 from datasets.backbones.network import NetworkBackbone, feature_function
 from datasets.backbones.weights import WeightsFile
 from datasets.features import folder_name
@@ -153,11 +153,6 @@ class FinetunedBackbone(Backbone):
         self.report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         self.card = replace(base.card, readout=f"{base.card.readout}, fine-tuned on seen classes")
 
-    @classmethod
-    def listed(cls) -> tuple[BackboneCard, ...]:
-        """None: it is no choice of its own."""
-        return ()
-
     def weights_file(self) -> WeightsFile:
         """Return the file that fine-tuning wrote. Raises BenchmarkError for one that changed since."""
         path = self.folder / "weights.safetensors"
@@ -169,8 +164,8 @@ class FinetunedBackbone(Backbone):
             )
         return WeightsFile(path, sha256, "fine-tuned on seen classes", is_published=False)
 
-    def trainable(self) -> nn.Module:
-        """Return the network up to the layer with the fine-tuned weights; see `Backbone`."""
+    def part(self) -> nn.Module:
+        """Return the network up to the layer with the fine-tuned weights, on the CPU."""
         from safetensors.torch import load_file
 
         path = self.weights_file().path
@@ -181,5 +176,5 @@ class FinetunedBackbone(Backbone):
 
     def load(self, device: str, normalisation: Normalisation) -> FeatureFunction:
         """Return the feature function on a device; see `Backbone`."""
-        part = self.base.optimised(self.trainable())
+        part = self.base.optimised(self.part())
         return feature_function(part, device, normalisation, cpu_batch=self.base.cpu_batch)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from datasets.backbones import Backbone
+from datasets.backbones.network import NetworkBackbone
 from datasets.devices import is_cuda
 from datasets.files import write_whole
 from datasets.finetuning.checkpoint import State, restore, save
@@ -44,7 +44,7 @@ _POLL_S = 1.0
 class Job:
     """One training. checkpoint: file of its state between passes. A copy goes to every device's process."""
 
-    backbone: Backbone
+    backbone: NetworkBackbone
     items: TrainingItems
     recipe: Recipe
     modality: Modality

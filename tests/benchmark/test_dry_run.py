@@ -38,15 +38,8 @@ class Tiny(Backbone):
     family, layers = "tiny", ("mean",)
     card = BackboneCard("tiny@mean", "Tiny", 3, 8, NORMALISATIONS["unit"], "mean", "nothing", "none", ())
 
-    @classmethod
-    def listed(cls) -> tuple[BackboneCard, ...]:
-        return (cls.card,)
-
     def weights_file(self) -> WeightsFile:
         return WeightsFile(None, "0" * 64, "none", is_published=True)
-
-    def trainable(self) -> Any:
-        raise AssertionError("a dry run trains nothing")
 
     def load(self, device: str, normalisation: object) -> Any:
         return lambda pictures: pictures.float().mean((2, 3))

@@ -1,7 +1,7 @@
 """Every registered data set: facts a reader must know, labels and splits that fit each other, no leak.
 
-emoji54 is listed without drawing a picture, folder on a small root made here, published data sets on small
-copies of all classes.
+emoji54 is listed without drawing a picture, folder and precomputed on small roots made here, published data
+sets on small copies of all classes.
 """
 
 from itertools import product
@@ -29,6 +29,19 @@ def make_folder(root):
     return root
 
 
+def make_precomputed(root):
+    labels = np.repeat(FOLDER_CLASSES, 3)
+    for seed, modality in enumerate(("sketch", "photo")):
+        features = np.random.default_rng(seed).standard_normal((len(labels), 5))
+        np.savez(root / f"{modality}.npz", features=features, labels=labels)
+    (root / "split.toml").write_text('unseen = ["ant"]\nvalidation = ["bee"]\n', encoding="utf-8")
+    return root
+
+
+MADE_HERE = {"folder": make_folder, "precomputed": make_precomputed}
+"""Data set -> what makes its root."""
+
+
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory, lay_out_at):
     """Open a data set and list its items, once for all tests."""
@@ -38,8 +51,8 @@ def opened(tmp_path_factory, lay_out_at):
         if dataset_id not in known:
             kind, cache_dir = DATASETS.get(dataset_id), tmp_path_factory.mktemp("cache")
             root = None
-            if dataset_id == "folder":
-                root = make_folder(tmp_path_factory.mktemp("root"))
+            if dataset_id in MADE_HERE:
+                root = MADE_HERE[dataset_id](tmp_path_factory.mktemp("root"))
             elif kind.card.needs_root:
                 copy = COPIES[dataset_id]
                 root = lay_out_at(tmp_path_factory.mktemp("root") / "data", *copy).root
@@ -100,6 +113,26 @@ def test_item_names_are_unique_and_relative(dataset_id, modality, opened):
     names = getattr(index, modality).names
     assert len(set(names)) == len(names)
     assert not any(Path(name).is_absolute() for name in names)
+
+
+@every_dataset
+@every_modality
+def test_every_item_has_a_digest_of_its_own_content(dataset_id, modality, opened):
+    dataset, index = opened(dataset_id)
+    if dataset_id == "emoji54":
+        pytest.skip("its pictures are not drawn here")
+    items = getattr(index, modality)
+    digests = dataset.digests(items, modality.removesuffix("es").removesuffix("s"))
+    assert len(digests) == len(items)
+    assert all(len(digest) == 64 and set(digest) <= set("0123456789abcdef") for digest in digests)
+    assert len(set(digests)) > 1
+
+
+@every_dataset
+def test_a_data_set_has_pictures_or_brings_features(dataset_id, opened):
+    dataset, index = opened(dataset_id)
+    assert dataset.brings_features == (not index.has_pictures)
+    assert (dataset.given_features() is not None) == dataset.brings_features
 
 
 @every_dataset

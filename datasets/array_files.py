@@ -32,20 +32,20 @@ class _NotPlain(Exception):  # noqa: N818 - a state, not a fault
         self.remedy = remedy
 
 
-def read_arrays(path: Path, wanted: Collection[str], flag: str) -> Contents:
+def read_arrays(path: Path, wanted: Collection[str], asked_by: str) -> Contents:
     """Read the wanted arrays of a file; a file of one array without a name gives it as `ALONE`.
 
-    Raises BenchmarkError naming `flag` for a file that is not there, of another kind, damaged, or only
-    readable by unpickling objects.
+    asked_by: begins every message, such as a flag or a data set. Raises BenchmarkError for a file that is not
+    there, of another kind, damaged, or only readable by unpickling objects.
     """
     if path.is_dir():
-        raise BenchmarkError(f"{flag} {path}: this is a folder. Give a file: {', '.join(READERS)}.")
+        raise BenchmarkError(f"{asked_by} {path}: this is a folder. Give a file: {', '.join(READERS)}.")
     if not path.is_file():
-        raise BenchmarkError(f"{flag} {path}: no such file.")
+        raise BenchmarkError(f"{asked_by} {path}: no such file.")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise BenchmarkError(
-            f"{flag} {path}: files ending in '{path.suffix}' are not read. Known: {', '.join(READERS)}. "
+            f"{asked_by} {path}: files ending in '{path.suffix}' are not read. Known: {', '.join(READERS)}. "
             'For example np.savez("embeddings.npz", embeddings=array, labels=labels).'
         )
     try:
@@ -54,12 +54,12 @@ def read_arrays(path: Path, wanted: Collection[str], flag: str) -> Contents:
         raise
     except _NotPlain as error:
         raise BenchmarkError(
-            f"{flag} {path}: {error}. Loading Python objects could run any code in the file, so it is not "
-            f"done. {error.remedy}"
+            f"{asked_by} {path}: {error}. Loading Python objects could run any code in the file, so it is "
+            f"not done. {error.remedy}"
         ) from error
     except Exception as error:  # every library has faults of its own for damaged files
         raise BenchmarkError(
-            f"{flag} {path}: cannot be read as {path.suffix} ({type(error).__name__}: {error}). "
+            f"{asked_by} {path}: cannot be read as {path.suffix} ({type(error).__name__}: {error}). "
             "Write it anew, or give another format."
         ) from error
 
@@ -106,7 +106,7 @@ def _from_torch(path: Path, wanted: Collection[str]) -> Contents:
         raise _NotPlain(
             "it holds objects that are neither tensors nor lists",
             "Save arrays of numbers as tensors and text as array.tolist(); or text labels in a file of their "
-            "own (--query-labels, --gallery-labels); or all as .npz, text there as np.array(list_of_str).",
+            "own; or all as .npz, text there as np.array(list_of_str).",
         ) from error
     if not isinstance(loaded, dict):
         return Contents({ALONE: _from_tensor(loaded)}, (ALONE,))
