@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,14 +33,20 @@ def fetched(
             f"backbone '{backbone_id}': its weights {name} are not on this machine. A run fetches them from "
             f"{source}; {_elsewhere(known)}"
         )
+    hub = logging.getLogger("huggingface_hub")
+    level = hub.level
+    hub.setLevel(logging.ERROR)  # it warns of every try, and our message says what came of them
     try:
         return fetch()
     except Exception as error:  # of the net, the disk, the hub: each library has its own
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        reason = lines[0].partition(". ")[0]
         raise BenchmarkError(
             f"backbone '{backbone_id}': its weights {name} are not on this machine and cannot be fetched "
             f"({reason}). Get them from {source} on one that can; {_elsewhere(known)}"
         ) from error
+    finally:
+        hub.setLevel(level)
 
 
 def _elsewhere(known: tuple[Path, ...]) -> str:
