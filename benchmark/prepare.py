@@ -18,7 +18,7 @@ from benchmark.suite import Suite
 from datasets.arrangement import Arrangement, arrange
 from datasets.backbones import Backbone
 from datasets.base import DatasetIndex, Items, Progress, Roles, SketchPhotoDataset
-from datasets.class_vectors import CLASS_VECTORS, vectors_sha256
+from datasets.class_vectors import CLASS_VECTORS, TEACHER, ClassVectors, open_class_vectors
 from datasets.content_groups import with_content_groups
 from datasets.features import Features, extract
 from datasets.preprocessing import preset
@@ -70,6 +70,7 @@ class PreparedData:
         self._digests: dict[Modality, list[str]] = {}
         self._features: tuple[Features, Features] | None = None
         self._arrangements: dict[str, Arrangement] = {}
+        self._vectors_sha256: dict[bool, str] = {}
         self._alike = alike
 
     def read(self, progress: Progress | None = None) -> DatasetIndex:
@@ -185,13 +186,31 @@ class PreparedData:
             pairs=self.suite.pairs,
             phase=phase,
             order_key=self.file_list_sha256,
-            with_class_vectors=CLASS_VECTORS in card.side_information,
+            class_vectors=self.class_vectors if CLASS_VECTORS in card.side_information else None,
+            with_teacher=TEACHER in card.side_information,
             terms=self.terms,
         )
 
     def class_vectors_sha256(self, card: MethodCard) -> str | None:
-        """Return the hash of the class vectors that a method with this card is given."""
-        return vectors_sha256() if CLASS_VECTORS in card.side_information else None
+        """Return the hash of the class vectors that a method with this card is given, None for none.
+
+        Those of all the data set's classes count, so that it is one hash for all splits.
+        """
+        if CLASS_VECTORS not in card.side_information:
+            return None
+        with_labels = TEACHER in card.side_information
+        if with_labels not in self._vectors_sha256:
+            self._vectors_sha256[with_labels] = self.class_vectors.sha256(
+                self.index.class_names, with_labels=with_labels
+            )
+        return self._vectors_sha256[with_labels]
+
+    @functools.cached_property
+    def class_vectors(self) -> ClassVectors:
+        """The suite's class vectors. Raises BenchmarkError for a file that is missing or of no known form."""
+        if self._alike is not None and self._alike.suite.class_vectors == self.suite.class_vectors:
+            return self._alike.class_vectors  # with the words that it has read
+        return open_class_vectors(self.suite.class_vectors)
 
     def extract_features(self, progress: Progress | None = None) -> None:
         """Read or compute the features of all pictures, sketches first."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.errors import BenchmarkError
+from datasets.class_vectors import COMMITTED
 from datasets.settings import DIRECTIONS, Direction, Modality
 
 SCHEMA = 1
@@ -124,6 +125,9 @@ class Record(BaseModel):
     variant: "" for a method as the suite runs it, else what sets this row apart, such as "smoke" or
     "without latent": rows of a table are (method, variant). split_family: splits drawn together share one.
     lacking: kind of picture -> number found and number published, where the data lack some.
+    class_vectors: what kind of vectors the method was given, as `<name> (<form>)`; None for none, and in
+    records that are older than the choice, whose vectors were the committed ones. class_vectors_sha256: of
+    the vectors of all classes of the data set; of the committed ones, of their file.
     scores, per_class and the arrays beside the record are of queries of unseen classes; seen_scores of those
     of seen classes in the same gallery, where the setting has any.
     """
@@ -142,6 +146,7 @@ class Record(BaseModel):
     backbone: str
     weights_sha256: str
     backbone_preprocessing: str
+    class_vectors: str | None = None
     class_vectors_sha256: str | None = None
     source_sha256: str
     config: dict[str, Any]
@@ -170,6 +175,16 @@ class Record(BaseModel):
     def family(self) -> str:
         """What a split may be averaged with: those of its family, or itself alone."""
         return self.split_family or self.protocol.split
+
+    @property
+    def own_vectors(self) -> str:
+        """Name of the class vectors, where they are not the committed ones, else "".
+
+        A row under other vectors is another row: no mean mixes them.
+        """
+        if self.class_vectors in (None, COMMITTED.kind):
+            return ""
+        return str(self.class_vectors).rpartition(" (")[0]
 
     @property
     def depends_on_seed(self) -> bool:

@@ -16,6 +16,7 @@ from benchmark.registry import BACKBONES, DATASETS, METHODS
 from benchmark.suite import Suite
 from datasets.arrangement import require_positives
 from datasets.base import DatasetIndex
+from datasets.class_vectors import open_class_vectors
 from datasets.preprocessing import preset
 from datasets.splits import committed_split, committed_split_ids
 
@@ -56,12 +57,13 @@ def check_names(suite: Suite) -> None:
     """Look up what a suite names, before anything is looked for on the disk.
 
     Raises BenchmarkError for a method, data set, backbone, protocol, preset or committed split that is not
-    known.
+    known, and for a file of class vectors that is not there or of no known form.
     """
     for method in () if suite.methods == "all" else suite.methods:
         METHODS.get(method)
     BACKBONES.get(suite.backbone)
     preset(suite.preprocessing)
+    open_class_vectors(suite.class_vectors)
     kind = DATASETS.get(suite.dataset)
     if suite.protocol is not None:
         kind.check_protocol(suite.protocol)

@@ -24,6 +24,7 @@ from pydantic import (
 
 from benchmark.codes.term import CodeKind
 from benchmark.errors import BenchmarkError
+from datasets.class_vectors import CLASS_VECTORS_ID
 from datasets.settings import Direction, Queries, Relevance, Setting, Terms
 
 SUITES_DIR = Path(__file__).parent / "suites"
@@ -39,6 +40,7 @@ _NAMING = (
     "backbone",
     "feature_norm",
     "pairs",
+    "class_vectors",
     "width",
     "codes",
     "bits",
@@ -69,6 +71,7 @@ class Suite(BaseModel):
     seeds: a method without randomness runs the first only. config: "tuned" (the committed configuration of
     the split, else the defaults), "default", "paper", "smoke", or the path of a configuration file.
     setting, direction, queries, relevance: how it is tested (`datasets.settings`). preprocessing: a preset.
+    class_vectors: "all_minilm_l6_v2", the committed ones, or the path of a file (`datasets.class_vectors`).
     width: embedding width of the methods that are free to choose it. codes: what embeddings become before
     they are compared; ITQ is random, so that every method runs every seed. bits: length of an ITQ code.
     """
@@ -92,6 +95,7 @@ class Suite(BaseModel):
     backbone: str = "efficientnet_lite0"
     feature_norm: Literal["centred", "raw"] = "centred"
     pairs: Literal["class", "instance"] = "class"
+    class_vectors: str = CLASS_VECTORS_ID
     width: int = Field(default=64, ge=1)
     codes: CodeKind = CodeKind.REAL
     bits: int = Field(default=64, ge=1)
@@ -211,6 +215,8 @@ def _part(table: dict[str, Any], tables: list[dict[str, Any]]) -> str:
         value = table.get(field)
         if len(set(values)) > 1 and value is not None:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            if field == "class_vectors":
+                text = Path(text).name
             words.append(f"{field} {text}" if isinstance(value, int) else text)
     return ", ".join(words)
 

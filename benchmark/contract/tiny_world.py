@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.base import DatasetIndex, Items, Roles
-from datasets.class_vectors import CLASS_VECTORS
+from datasets.class_vectors import CLASS_VECTORS, COMMITTED, TEACHER, ClassVectors
 from datasets.settings import ZERO_SHOT, Terms
 from datasets.splits import ZeroShotSplit
 from datasets.task import Phase, ZeroShotTask
@@ -69,6 +69,7 @@ class TinyWorld:
         phase: Phase = "run",
         pairs: str = "class",
         terms: Terms = ZERO_SHOT,
+        class_vectors: ClassVectors = COMMITTED,
     ) -> ZeroShotTask:
         """Return the task of a method with this card."""
         is_pictures = card.input == "images"
@@ -82,7 +83,8 @@ class TinyWorld:
             pairs=pairs,
             phase=phase,
             order_key="tiny",
-            with_class_vectors=CLASS_VECTORS in card.side_information,
+            class_vectors=class_vectors if CLASS_VECTORS in card.side_information else None,
+            with_teacher=TEACHER in card.side_information,
             terms=terms,
         )
 
