@@ -147,7 +147,8 @@ def _require_vectors(side_information: Sequence[str], seen: SeenData, task: Zero
         what, missing = "vectors of the ILSVRC-1k labels", vectors.missing_ilsvrc1k_labels()
     else:
         return
-    raise NotRunnable(f"needs {what}, and {vectors.kind} has none for: {listed(missing)}. {vectors.advice}")
+    reason = f"needs {what}, and {vectors.kind} has none for: {listed(missing)}. {vectors.advice}"
+    raise NotRunnable(reason.removesuffix("."))  # as other reasons end, which stand within sentences
 
 
 def _embed_seen(
