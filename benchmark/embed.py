@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from benchmark.codes.encoder import make_encoder
 from benchmark.codes.term import REAL, CodeKind, Codes
 from benchmark.errors import NotRunnable
-from datasets.class_vectors import CLASS_VECTORS, missing_vectors
-from datasets.seen import Inputs, Pictures
+from datasets.class_vectors import CLASS_VECTORS, TEACHER
+from datasets.class_vectors.base import listed
+from datasets.seen import Inputs, Pictures, SeenData
 from datasets.task import Answers, ZeroShotTask
 from methods.base import FitProgress, RetrievalMethod
 
@@ -89,11 +90,7 @@ def fit_and_embed(
     phases_s: dict[str, float] = {}
     with _timed(phases_s, "read_seen"):
         seen = task.seen().to(device)
-    if CLASS_VECTORS in method_class.card.side_information and seen.class_vectors is None:
-        missing = ", ".join(missing_vectors(task.train_classes))
-        raise NotRunnable(
-            f"needs class vectors, and there are none for: {missing}. datasets/vectors/make.py makes them"
-        )
+    _require_vectors(method_class.card.side_information, seen, task)
     n_sketches, n_photos = len(seen.sketches), len(seen.photos)
     with _seeded(seed), _timed(phases_s, "fit"):
         method = method_class(config, device=device)
@@ -138,6 +135,20 @@ def fit_and_embed(
         n_copies_left_out=task.arrangement.n_copies_left_out,
         phases_s=phases_s,
     )
+
+
+def _require_vectors(side_information: Sequence[str], seen: SeenData, task: ZeroShotTask) -> None:
+    vectors = task.class_vectors
+    if vectors is None or CLASS_VECTORS not in side_information:
+        return
+    if seen.class_vectors is None:
+        what, missing = "class vectors", vectors.missing(task.train_classes)
+    elif TEACHER in side_information and seen.teacher_vectors is None:
+        what, missing = "vectors of the ILSVRC-1k labels", vectors.missing_ilsvrc1k_labels()
+    else:
+        return
+    reason = f"needs {what}, and {vectors.kind} has none for: {listed(missing)}. {vectors.advice}"
+    raise NotRunnable(reason.removesuffix("."))  # as other reasons end, which stand within sentences
 
 
 def _embed_seen(

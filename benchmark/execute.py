@@ -16,6 +16,7 @@ from benchmark.grade import grade
 from benchmark.plan import PlannedRun
 from benchmark.prepare import PreparedData
 from benchmark.records import FineTuned, Record, StoredRun, write_run
+from datasets.class_vectors import CLASS_VECTORS
 from datasets.settings import Modality
 from methods.base import FitProgress
 
@@ -84,6 +85,7 @@ def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
         supervised_on=data.backbone.supervised_on,
         finetune=data.suite.finetune,
         backbone_preprocessing=data.backbone.steps(data.preprocessing),
+        class_vectors=data.class_vectors.kind if CLASS_VECTORS in run.method.card.side_information else None,
         class_vectors_sha256=data.class_vectors_sha256(run.method.card),
         source_sha256=run.source_sha256,
         config=run.config.values,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -26,6 +27,20 @@ if TYPE_CHECKING:
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 Stage = Callable[[str], AbstractContextManager[Progress]]
 """Shows long work: a title in, a progress callback out (`SuiteDisplay.stage`)."""
+
+
+@dataclass(frozen=True)
+class LogitsOf:
+    """Logits by row: what a linear head says of features. weight: (1000, d), bias: (1000,) float32."""
+
+    features: RowSource
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def rows(self, idx: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return (len(idx), 1000) float32."""
+        logits: NDArray[np.float32] = self.features.rows(idx) @ self.weight.T + self.bias
+        return logits
 
 
 class NetworkFeatures:
@@ -85,6 +100,17 @@ class NetworkFeatures:
             with stage(f"extracting features{of_split}") as progress:
                 self._kept[key] = self._extracted(of_modality, progress)
         return self._kept[key]
+
+    def teacher_logits(self, split: ZeroShotSplit, stage: Stage) -> LogitsOf | None:
+        """Return the logits of the published ILSVRC-1k head on the photos; None where the backbone has none.
+
+        Of the backbone as it was published, whether or not features are read after fine-tuning.
+        """
+        head = self._data.backbone.head()
+        if head is None:
+            return None
+        _, photos = self.of(split, "run", is_finetuned=False, stage=stage)
+        return LogitsOf(photos, *(part.numpy() for part in head))
 
     def _fine_tuned(self, split: ZeroShotSplit, phase: Phase, stage: Stage) -> dict[Modality, Backbone]:
         found: dict[Modality, Backbone] = {}

@@ -21,7 +21,7 @@ from datasets.arrangement import Arrangement, arrange
 from datasets.backbones import Backbone, make_backbone
 from datasets.backbones.weights import Weights
 from datasets.base import DatasetIndex, Items, Progress, Roles, SketchPhotoDataset
-from datasets.class_vectors import CLASS_VECTORS, vectors_sha256
+from datasets.class_vectors import CLASS_VECTORS, TEACHER, ClassVectors, open_class_vectors
 from datasets.content_groups import with_content_groups
 from datasets.given import PREPROCESSING as GIVEN
 from datasets.preprocessing import preset
@@ -90,6 +90,7 @@ class PreparedData:
         self._index: DatasetIndex | None = None
         self._digests: dict[Modality, list[str]] = {}
         self._arrangements: dict[tuple[str, Phase], Arrangement] = {}
+        self._vectors_sha256: dict[bool, str] = {}
         self._alike = alike
 
     def _refuse_terms_of_pictures(self) -> None:
@@ -237,13 +238,43 @@ class PreparedData:
             pairs=self.suite.pairs,
             phase=phase,
             order_key=self.file_list_sha256,
-            with_class_vectors=CLASS_VECTORS in card.side_information,
+            class_vectors=self.class_vectors if CLASS_VECTORS in card.side_information else None,
+            with_teacher=TEACHER in card.side_information,
+            teacher_logits=self._teacher_logits(card, split),
             terms=self.terms,
         )
 
+    def _teacher_logits(self, card: MethodCard, split: ZeroShotSplit) -> RowSource | None:
+        if TEACHER not in card.side_information:
+            return None
+        logits = self.features.teacher_logits(split, _unseen_stage)
+        if logits is None:
+            raise NotRunnable(
+                "needs the logits of a published ILSVRC-1k classifier, and backbone "
+                f"'{self.backbone.card.id}' with these weights has none at the layer it is read at"
+            )
+        return logits
+
     def class_vectors_sha256(self, card: MethodCard) -> str | None:
-        """Return the hash of the class vectors that a method with this card is given."""
-        return vectors_sha256() if CLASS_VECTORS in card.side_information else None
+        """Return the hash of the class vectors that a method with this card is given, None for none.
+
+        Those of all the data set's classes count, so that it is one hash for all splits.
+        """
+        if CLASS_VECTORS not in card.side_information:
+            return None
+        with_labels = TEACHER in card.side_information
+        if with_labels not in self._vectors_sha256:
+            self._vectors_sha256[with_labels] = self.class_vectors.sha256(
+                self.index.class_names, with_labels=with_labels
+            )
+        return self._vectors_sha256[with_labels]
+
+    @functools.cached_property
+    def class_vectors(self) -> ClassVectors:
+        """The suite's class vectors. Raises BenchmarkError for a file that is missing or of no known form."""
+        if self._alike is not None and self._alike.suite.class_vectors == self.suite.class_vectors:
+            return self._alike.class_vectors  # with the words that it has read
+        return open_class_vectors(self.suite.class_vectors)
 
     def prepare_features(
         self, split: ZeroShotSplit, *, phase: Phase = "run", is_finetuned: bool = False, stage: Stage

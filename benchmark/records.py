@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.errors import BenchmarkError
+from datasets.class_vectors import COMMITTED
 from datasets.settings import DIRECTIONS, Direction, Modality
 
 SCHEMA = 1
@@ -145,6 +146,9 @@ class Record(BaseModel):
     weights: where the backbone's came from; supervised_on: its label set (records older than the field are
     of EfficientNet-Lite0, which is of ILSVRC-1k). finetune: what the suite asked for; finetuning: what was
     done to the features of this very run, by modality.
+    class_vectors: what kind of vectors the method was given, as `<name> (<form>)`; None for none, and in
+    records that are older than the choice, whose vectors were the committed ones. class_vectors_sha256: of
+    the vectors of all classes of the data set; of the committed ones, of their file.
     scores, per_class and the arrays beside the record are of queries of unseen classes; seen_scores of those
     of seen classes in the same gallery, where the setting has any.
     """
@@ -167,6 +171,7 @@ class Record(BaseModel):
     finetune: str = "none"
     finetuning: dict[Modality, FineTuned] = {}
     backbone_preprocessing: str
+    class_vectors: str | None = None
     class_vectors_sha256: str | None = None
     source_sha256: str
     config: dict[str, Any]
@@ -195,6 +200,16 @@ class Record(BaseModel):
     def family(self) -> str:
         """What a split may be averaged with: those of its family, or itself alone."""
         return self.split_family or self.protocol.split
+
+    @property
+    def own_vectors(self) -> str:
+        """Name of the class vectors, where they are not the committed ones, else "".
+
+        A row under other vectors is another row: no mean mixes them.
+        """
+        if self.class_vectors in (None, COMMITTED.kind):
+            return ""
+        return str(self.class_vectors).rpartition(" (")[0]
 
     @property
     def depends_on_seed(self) -> bool:

@@ -18,6 +18,7 @@ from datasets.arrangement import require_positives
 from datasets.backbones import make_backbone
 from datasets.backbones.weights import Weights
 from datasets.base import DatasetIndex
+from datasets.class_vectors import open_class_vectors
 from datasets.preprocessing import preset
 from datasets.splits import ZeroShotSplit, committed_split, committed_split_ids
 
@@ -58,12 +59,13 @@ def check_names(suite: Suite) -> None:
     """Look up what a suite names, before anything is looked for on the disk.
 
     Raises BenchmarkError for a method, data set, backbone, protocol, preset or committed split that is not
-    known.
+    known, and for a file of class vectors that is not there or of no known form.
     """
     for method in () if suite.methods == "all" else suite.methods:
         METHODS.get(method)
     make_backbone(suite.backbone, Weights(suite.weights))
     preset(suite.preprocessing)
+    open_class_vectors(suite.class_vectors)
     kind = DATASETS.get(suite.dataset)
     if suite.protocol is not None:
         kind.check_protocol(suite.protocol)

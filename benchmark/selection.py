@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 from benchmark.codes.term import Codes
@@ -15,6 +16,7 @@ from benchmark.records import Record, StoredRun
 from benchmark.registry import DATASETS
 from benchmark.suite import BEFORE_FINE_TUNING, Suite
 from datasets.backbones import whole_id
+from datasets.class_vectors import CLASS_VECTORS_ID
 from metrics import ENGINE_VERSION
 
 
@@ -24,7 +26,8 @@ class Selection:
 
     dataset: an id; "folder" and "precomputed" stand for every root. rows: (method, variant) pairs.
     preprocessing: a preset's id. codes: as in a record, such as "itq, 64 bits". metric_engine: records of an
-    older one are of other numbers.
+    older one are of other numbers. class_vectors: as in a suite; runs of methods that are given none are
+    always among these.
     """
 
     dataset: str | None = None
@@ -40,6 +43,7 @@ class Selection:
     finetune: str | None = None
     codes: str | None = None
     metric_engine: str | None = None
+    class_vectors: str | None = None
     rows: frozenset[tuple[str, str]] | None = None
     seeds: tuple[int, ...] | None = None
 
@@ -71,6 +75,7 @@ class Selection:
             finetune=suite.finetune,
             codes=str(Codes(suite.codes, suite.bits)),
             metric_engine=ENGINE_VERSION,
+            class_vectors=suite.class_vectors,
             rows=frozenset(rows | named),
             seeds=suite.seeds,
         )
@@ -93,9 +98,16 @@ class Selection:
             (self.finetune and (self.finetune,), record.finetune),
             (self.rows, (record.method, record.variant)),
             (self.seeds, record.seed),
+            (self._vectors(record), record.own_vectors),
         )
         is_dataset = self.dataset is None or is_of_kind(protocol.dataset, self.dataset)
         return is_dataset and all(wanted is None or found in wanted for wanted, found in conditions)
+
+    def _vectors(self, record: Record) -> tuple[str, ...] | None:
+        """Names of class vectors that a record may have, None for any."""
+        if self.class_vectors is None or record.class_vectors_sha256 is None:
+            return None
+        return ("",) if self.class_vectors == CLASS_VECTORS_ID else (Path(self.class_vectors).name,)
 
     def of(self, runs: Iterable[StoredRun]) -> tuple[StoredRun, ...]:
         """Return the selected runs. Raises BenchmarkError saying what there is when none is left."""

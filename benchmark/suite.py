@@ -24,6 +24,7 @@ from pydantic import (
 
 from benchmark.codes.term import CodeKind
 from benchmark.errors import BenchmarkError
+from datasets.class_vectors import CLASS_VECTORS_ID
 from datasets.finetuning.recipe import DEFAULT, Recipe
 from datasets.settings import Direction, Queries, Relevance, Setting, Terms
 
@@ -45,6 +46,7 @@ _NAMING = (
     "finetune",
     "feature_norm",
     "pairs",
+    "class_vectors",
     "width",
     "codes",
     "bits",
@@ -78,6 +80,7 @@ class Suite(BaseModel):
     backbone: its id; weights: "published", "random" or a file. finetune "seen": one copy of the backbone a
     modality is first fine-tuned on the seen classes, as `finetuning` says; `frozen` stands in the table
     before that and after.
+    class_vectors: "all_minilm_l6_v2", the committed ones, or the path of a file (`datasets.class_vectors`).
     width: embedding width of the methods that are free to choose it. codes: what embeddings become before
     they are compared; ITQ is random, so that every method runs every seed. bits: length of an ITQ code.
     """
@@ -104,6 +107,7 @@ class Suite(BaseModel):
     finetuning: Recipe = DEFAULT
     feature_norm: Literal["centred", "raw"] = "centred"
     pairs: Literal["class", "instance"] = "class"
+    class_vectors: str = CLASS_VECTORS_ID
     width: int = Field(default=64, ge=1)
     codes: CodeKind = CodeKind.REAL
     bits: int = Field(default=64, ge=1)
@@ -230,6 +234,8 @@ def _part(table: dict[str, Any], tables: list[dict[str, Any]]) -> str:
         value = table.get(field)
         if len(set(values)) > 1 and value is not None:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            if field == "class_vectors":
+                text = Path(text).name
             words.append(f"{field} {text}" if isinstance(value, int) else text)
     return ", ".join(words)
 

@@ -42,6 +42,8 @@ class Pictures:
         return Pictures(self._pixels[idx])
 
 
+N_TEACHER_CLASSES = 1000  # those of ILSVRC-1k
+
 Inputs: TypeAlias = "Tensor | Pictures"
 """(n, d) float32 features, or `Pictures` for a method whose card says `input="images"`."""
 
@@ -55,9 +57,13 @@ class SeenData:
     of one object, -1 where it is unknown; None where the data set has none. class_vectors: (C, v) float32 of
     length 1; None where some name has no vector. pairs: "class" or "instance", what counts as a positive pair
     in training. validation_classes: the seen classes that `hold_out_validation` sets aside.
+    teacher_logits: (n_photos, 1000) float32, what the backbone's published ILSVRC-1k head says of each photo,
+    before softmax; teacher_vectors: (1000, v) float32 of length 1, the vectors of that head's labels, in its
+    order. Both None for a method whose card does not list "teacher logits".
     n_train_classes: how many classes the method has left itself to train on, for the record.
 
-    Raises ValueError when a label points to no seen class or the parts differ in number.
+    Raises ValueError when a label points to no seen class or the parts differ in number, and for a teacher
+    without a thousand classes.
     """
 
     class_names: tuple[str, ...]
@@ -70,6 +76,8 @@ class SeenData:
     class_vectors: Tensor | None
     pairs: str
     validation_classes: tuple[int, ...] = ()
+    teacher_logits: Tensor | None = None
+    teacher_vectors: Tensor | None = None
     n_train_classes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +91,9 @@ class SeenData:
                 )
         if self.class_vectors is not None and len(self.class_vectors) != self.n_classes:
             raise ValueError(f"{len(self.class_vectors)} class vectors for {self.n_classes} seen classes")
+        _check_shape("teacher_logits", self.teacher_logits, (len(self.photos), N_TEACHER_CLASSES))
+        width = None if self.class_vectors is None else self.class_vectors.shape[1]
+        _check_shape("teacher_vectors", self.teacher_vectors, (N_TEACHER_CLASSES, width))
 
     @property
     def n_classes(self) -> int:
@@ -115,6 +126,8 @@ class SeenData:
             class_vectors=moved(self.class_vectors),
             pairs=self.pairs,
             validation_classes=self.validation_classes,
+            teacher_logits=moved(self.teacher_logits),
+            teacher_vectors=moved(self.teacher_vectors),
         )
 
     def _of_classes(self, classes: list[int]) -> SeenData:
@@ -134,7 +147,19 @@ class SeenData:
             photo_instances=None if self.photo_instances is None else self.photo_instances[photo_idx],
             class_vectors=None if self.class_vectors is None else self.class_vectors[classes],
             pairs=self.pairs,
+            teacher_logits=None if self.teacher_logits is None else self.teacher_logits[photo_idx],
+            teacher_vectors=None if self.teacher_vectors is None else self.teacher_vectors.clone(),
         )
+
+
+def _check_shape(name: str, tensor: Tensor | None, shape: tuple[int, int | None]) -> None:
+    """Refuse a tensor that is there and has another shape or type; a None in the shape is any width."""
+    if tensor is None:
+        return
+    fits = tensor.ndim == 2 and tensor.shape[0] == shape[0] and shape[1] in (None, tensor.shape[1])
+    if not fits or str(tensor.dtype) != "torch.float32":
+        wanted = f"({shape[0]}, {'v' if shape[1] is None else shape[1]})"
+        raise ValueError(f"{name} must be {wanted} float32, got {tuple(tensor.shape)} {tensor.dtype}")
 
 
 def _take(items: Inputs, idx: Tensor) -> Inputs:

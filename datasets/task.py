@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from benchmark.errors import BenchmarkError
 from datasets.arrangement import Arrangement, arrange
 from datasets.base import DatasetIndex, Items, Roles
-from datasets.class_vectors import class_vectors, missing_vectors
+from datasets.class_vectors import ClassVectors
 from datasets.preprocessing import DEFAULT, Preprocessing
 from datasets.seen import Inputs, Pictures, SeenData
 from datasets.settings import ZERO_SHOT, Modality, Terms
@@ -90,9 +90,11 @@ class ZeroShotTask:
     classes without the validation ones, test on those. feature_norm "centred": the modality's mean over its
     training items is subtracted, then every row gets length 1; "raw": rows as they are. Pictures are never
     normalised. order_key: text from which the order of the test items is drawn; without knowing it, a method
-    cannot tell the order of the files, which is that of the classes. with_class_vectors: give them to `fit`.
-    terms: setting, direction, queries and relevance of the test; phase "tune" takes the direction and tests
-    unseen classes alone, whatever the setting.
+    cannot tell the order of the files, which is that of the classes. class_vectors: what `fit` is given, None
+    for nothing; where a training class has no vector, `fit` is given none. with_teacher: give it the vectors
+    of the ILSVRC-1k labels too, in the same way. teacher_logits: where logits come from, by the rows of
+    photos; given as they are. terms: setting, direction, queries and relevance of the test; phase "tune"
+    takes the direction and tests unseen classes alone, whatever the setting.
 
     Raises BenchmarkError when the split does not fit the data set, when instances are asked for and the data
     set has none, or when a class has no item left.
@@ -110,7 +112,9 @@ class ZeroShotTask:
         pairs: str = "class",
         phase: Phase = "run",
         order_key: str = "",
-        with_class_vectors: bool = True,
+        class_vectors: ClassVectors | None = None,
+        with_teacher: bool = False,
+        teacher_logits: RowSource | None = None,
         terms: Terms = ZERO_SHOT,
     ) -> None:
         split.check_against(index.class_names)
@@ -118,7 +122,8 @@ class ZeroShotTask:
         self._index, self._roles, self._split = index, roles, split
         self._sources: dict[Modality, RowSource] = {"sketch": sketches, "photo": photos}
         self._feature_norm, self._pairs, self._phase = feature_norm, pairs, phase
-        self._order_key, self._with_class_vectors = order_key, with_class_vectors
+        self._order_key, self.class_vectors = order_key, class_vectors
+        self._with_teacher, self._teacher_logits = with_teacher, teacher_logits
         self._means: dict[Modality, NDArray[np.float64] | None] | None = None
         self.train_classes, self.test_classes = classes_of(split, index.class_names, phase)
         self.terms = terms_of(terms, phase)
@@ -146,9 +151,7 @@ class ZeroShotTask:
         self._means = {"sketch": self._mean(sketches), "photo": self._mean(photos)}
         sketch_instances, photo_instances = self._instances(sketch_rows, photo_rows)
         validation = self._split.validation if self._phase == "run" else ()
-        vectors = None
-        if self._with_class_vectors and not missing_vectors(self.train_classes):
-            vectors = torch.from_numpy(class_vectors(self.train_classes)).clone()
+        logits = None if self._teacher_logits is None else self._teacher_logits.rows(photo_rows)
         return SeenData(
             class_names=self.train_classes,
             sketches=_inputs(self._normalised(sketches, self._means["sketch"])),
@@ -157,9 +160,11 @@ class ZeroShotTask:
             photo_labels=torch.from_numpy(self._training_labels(self._index.photos, photo_rows)),
             sketch_instances=sketch_instances,
             photo_instances=photo_instances,
-            class_vectors=vectors,
+            class_vectors=self._vectors(),
             pairs=self._pairs,
             validation_classes=tuple(self.train_classes.index(name) for name in validation),
+            teacher_logits=None if logits is None else torch.from_numpy(logits).clone(),
+            teacher_vectors=self._label_vectors(),
         )
 
     def test_items(self) -> TestItems:
@@ -191,6 +196,22 @@ class ZeroShotTask:
             query_order=rng.permutation(len(queries)),
             gallery_order=rng.permutation(len(gallery)),
         )
+
+    def _vectors(self) -> Tensor | None:
+        import torch
+
+        if self.class_vectors is None or self.class_vectors.missing(self.train_classes):
+            return None
+        return torch.from_numpy(self.class_vectors.of(self.train_classes)).clone()
+
+    def _label_vectors(self) -> Tensor | None:
+        import torch
+
+        if not self._with_teacher or self.class_vectors is None:
+            return None
+        if self.class_vectors.missing_ilsvrc1k_labels():
+            return None
+        return torch.from_numpy(self.class_vectors.of_ilsvrc1k_labels()).clone()
 
     def _refuse_unseen(self) -> None:
         leaked = sorted(set(self.train_classes) & set(self._split.unseen))

@@ -11,6 +11,7 @@ from benchmark.prepare import PreparedData
 from benchmark.records import digest
 from benchmark.registry import DATASETS
 from benchmark.suite import CHOOSING, Suite, meets, names_apart
+from datasets.class_vectors import CLASS_VECTORS_ID
 
 
 def given(**flags: Any) -> dict[str, Any]:
@@ -105,7 +106,10 @@ def is_of(suite: Suite, grid: Suite) -> bool:
 def own_name(data: PreparedData) -> str:
     """What tables of a grid of one's own are called: they overwrite those of no suite and no other grid."""
     protocol, suite = data.protocol(data.splits()[0]), data.suite
-    own_terms = digest(suite.model_dump(mode="json", exclude={"name", "title", "part"}))[:6]
+    left_out = {"name", "title", "part"}
+    if suite.class_vectors == CLASS_VECTORS_ID:
+        left_out.add("class_vectors")  # such tables keep the names that they had before there was a choice
+    own_terms = digest(suite.model_dump(mode="json", exclude=left_out))[:6]
     splits = suite.splits if isinstance(suite.splits, tuple) and len(suite.splits) < 3 else ()
     words = (protocol.dataset, *splits, protocol.protocol, *protocol.special_terms, own_terms)
     return "-".join(re.sub(r"[^A-Za-z0-9+]+", "_", word) for word in words)

@@ -101,6 +101,15 @@ def run(
             rich_help_panel=GRID,
         ),
     ] = None,
+    class_vectors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Word vectors or vectors of class names (word2vec, GloVe, fastText, .npz, .npy, .mat). "
+            "Default: the committed ones, all_minilm_l6_v2.",
+            rich_help_panel=GRID,
+        ),
+    ] = None,
     codes: Annotated[
         CodeKind | None,
         typer.Option(help="What embeddings become before they are compared.", rich_help_panel=GRID),
@@ -144,6 +153,8 @@ def run(
 
     run_benchmark.py run --backbone resnet50 --finetune seen --methods frozen,centred,zscmr
 
+    run_benchmark.py run --methods ridge,zscmr --class-vectors GoogleNews-vectors-negative300.bin
+
     run_benchmark.py run --plugin my_method.py --methods centred,my_method
 
     run_benchmark.py run --suite paper --data-root DIR --dry-run
@@ -174,6 +185,7 @@ def run(
         weights=weights,
         finetune=_known("finetune", finetune, ("none", "seen")),
         config=config,
+        class_vectors=class_vectors,
         codes=codes,
         bits=bits,
     )

@@ -135,7 +135,7 @@ def plot(
 
 def _require_row(comparison: Comparison, reference: str | None) -> None:
     names = [row.name for row in comparison.rows]
-    if reference is not None and reference not in names:
+    if reference is not None and comparison.reference not in names:
         raise BenchmarkError(f"--reference {reference}: no such row. There are {', '.join(names)}.")
 
 

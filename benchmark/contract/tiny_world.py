@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.base import DatasetIndex, Items, Roles
-from datasets.class_vectors import CLASS_VECTORS
+from datasets.class_vectors import CLASS_VECTORS, COMMITTED, TEACHER, ClassVectors
+from datasets.seen import N_TEACHER_CLASSES
 from datasets.settings import ZERO_SHOT, Terms
 from datasets.splits import ZeroShotSplit
 from datasets.task import Phase, ZeroShotTask
@@ -69,6 +70,7 @@ class TinyWorld:
         phase: Phase = "run",
         pairs: str = "class",
         terms: Terms = ZERO_SHOT,
+        class_vectors: ClassVectors = COMMITTED,
     ) -> ZeroShotTask:
         """Return the task of a method with this card."""
         is_pictures = card.input == "images"
@@ -82,9 +84,17 @@ class TinyWorld:
             pairs=pairs,
             phase=phase,
             order_key="tiny",
-            with_class_vectors=CLASS_VECTORS in card.side_information,
+            class_vectors=class_vectors if CLASS_VECTORS in card.side_information else None,
+            with_teacher=TEACHER in card.side_information,
+            teacher_logits=self._teacher_logits() if TEACHER in card.side_information else None,
             terms=terms,
         )
+
+    def _teacher_logits(self) -> ArraySource:
+        """Logits as a linear head on the photos' features has them."""
+        width = self.photo_features.shape[1]
+        head = np.random.default_rng(0).standard_normal((width, N_TEACHER_CLASSES)).astype(np.float32)
+        return ArraySource(self.photo_features @ head)
 
 
 def make_tiny_world(*, unseen_seed: int = 0) -> TinyWorld:

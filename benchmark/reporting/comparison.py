@@ -14,7 +14,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.records import Counts, Protocol, StoredRun
 from benchmark.reporting.first_stage import FirstStage, first_stage
 from benchmark.reporting.fold_values import Cell, FoldValues, Interval, mean_cell, measure
-from benchmark.reporting.joining import check_same_terms, newest
+from benchmark.reporting.joining import check_same_terms, newest, reference_row
 from metrics.definitions import DEFAULT, parse
 
 __all__ = ["Cell", "Comparison", "Fold", "Interval", "Row", "compare"]
@@ -29,9 +29,10 @@ class Row:
     folds and seeds on queries of classes that the backbone's training may have shown, and on the others;
     empty where a fold has not both. folds: split -> metric -> cell.
     absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes, device,
-    widths (of an embedding): by split. embedding_width, bytes_per_photo: of the widest.
-    fit_s, pr_curve: mean over seeds and folds of the seconds of a fit and of the 11 interpolated precisions,
-    None when a fold is lacking.
+    widths (of an embedding): by split. class_vectors, class_vectors_sha256: their kind and their hash, by
+    split, where the method was given some and the record says so. embedding_width, bytes_per_photo: of the
+    widest. fit_s, pr_curve: mean over seeds and folds of the seconds of a fit and of the 11 interpolated
+    precisions, None when a fold is lacking.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Row:
     depends_on_seed: bool
     config_source: Mapping[str, str]
     source_sha256: Mapping[str, str]
+    class_vectors: Mapping[str, str]
+    class_vectors_sha256: Mapping[str, str]
     n_train_classes: Mapping[str, int]
     device: Mapping[str, str]
     fit_s: float | None
@@ -147,6 +150,7 @@ def compare(
     whole = [run for run in runs if run.record.status != "partial"]
     if whole:
         check_same_terms(whole)
+    reference = reference_row(reference, (run.record for run in whole))
     chosen, n_superseded = newest(whole)
     complete = {name: _complete(of_row) for name, of_row in chosen.items()}
     if not any(complete.values()):
@@ -249,6 +253,16 @@ def _row(
         depends_on_seed=shown.depends_on_seed,
         config_source={split: seeds[0].record.config_source for split, seeds in complete.items()},
         source_sha256={split: seeds[0].record.source_sha256 for split, seeds in complete.items()},
+        class_vectors={
+            split: seeds[0].record.class_vectors or ""
+            for split, seeds in complete.items()
+            if seeds[0].record.class_vectors
+        },
+        class_vectors_sha256={
+            split: seeds[0].record.class_vectors_sha256 or ""
+            for split, seeds in complete.items()
+            if seeds[0].record.class_vectors_sha256
+        },
         device={
             split: str(seeds[0].record.environment.get("device", "unknown"))
             for split, seeds in complete.items()

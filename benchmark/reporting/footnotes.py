@@ -15,6 +15,7 @@ from benchmark.reporting.comparison import Comparison, Fold, Row
 from benchmark.reporting.exposure import exposure
 from benchmark.reporting.first_stage import first_stage_text
 from benchmark.reporting.published import beside
+from datasets.class_vectors import CLASS_VECTORS
 from datasets.contamination import total_sentence
 from datasets.settings import PLURALS, QUERIES, SETTINGS
 from metrics.definitions import parse
@@ -76,7 +77,7 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ("Missing", "; ".join(_missing(comparison))),
         ("Left out", "; ".join(_left_out(comparison))),
         ("Unequal", "; ".join(_unequal(comparison))),
-        ("Side information", _grouped(comparison.rows, lambda row: row.card.get("side_information", ()))),
+        ("Side information", _grouped(comparison.rows, _side_information)),
         ("Configuration", _grouped(comparison.rows, _configurations)),
     )
     return tuple(Note(label, text) for label, text in written if text)
@@ -289,6 +290,15 @@ def _unequal(comparison: Comparison) -> Iterator[str]:
             yield f"{row.name} has other seeds in other splits ({_by_split(done)})"
         if len(set(row.source_sha256.values())) > 1:
             yield f"the source of {row.name} changed between its splits: run it again"
+        if len(set(row.class_vectors_sha256.values())) > 1:
+            yield f"the class vectors of {row.name} differ between its splits: run it again"
+
+
+def _side_information(row: Row) -> Iterator[str]:
+    """What the card lists; of class vectors, which ones."""
+    kinds = sorted(set(row.class_vectors.values()))
+    for item in row.card.get("side_information", ()):
+        yield f"{item} {' and '.join(kinds)}" if item == CLASS_VECTORS and kinds else item
 
 
 def _configurations(row: Row) -> list[str]:

@@ -52,13 +52,30 @@ def by_family(runs: Iterable[StoredRun]) -> dict[str, list[StoredRun]]:
 
 
 def row_name(record: Record) -> str:
-    """What a row of a table is called: the method, with its variant in parentheses.
+    """What a row of a table is called: the method, with its variant and its own class vectors in parentheses.
 
     >>> from types import SimpleNamespace
-    >>> row_name(SimpleNamespace(method="zscmr", variant="smoke"))
+    >>> row_name(SimpleNamespace(method="zscmr", variant="smoke", own_vectors=""))
     'zscmr (smoke)'
+    >>> row_name(SimpleNamespace(method="zscmr", variant="", own_vectors="glove.6B.300d.txt"))
+    'zscmr (glove.6B.300d.txt)'
     """
-    return f"{record.method} ({record.variant})" if record.variant else record.method
+    return _named(record.method, record.variant, record.own_vectors)
+
+
+def reference_row(wanted: str, records: Iterable[Record]) -> str:
+    """Return the row that is meant by a name without class vectors, where one row alone can be.
+
+    The reference of a suite names a method, and its runs may have been made with a file of vectors.
+    """
+    rows = {row_name(record): _named(record.method, record.variant) for record in records}
+    meant = [row for row, plain in rows.items() if plain == wanted]
+    return meant[0] if wanted not in rows and len(meant) == 1 else wanted
+
+
+def _named(method: str, *details: str) -> str:
+    given = ", ".join(filter(None, details))
+    return f"{method} ({given})" if given else method
 
 
 def check_same_terms(runs: Sequence[StoredRun]) -> None:

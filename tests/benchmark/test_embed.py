@@ -10,6 +10,7 @@ import torch
 from benchmark.contract.tiny_world import TRAINING, UNSEEN, VALIDATION
 from benchmark.embed import fit_and_embed
 from benchmark.errors import NotRunnable
+from datasets.class_vectors import ClassVectors
 from datasets.seen import Pictures
 from methods.base import FitProgress, MethodCard, RetrievalMethod
 
@@ -196,11 +197,43 @@ def test_class_vectors_are_given_to_methods_whose_card_lists_them(tiny_world, si
     assert given == [is_given]
 
 
-def test_a_method_that_needs_class_vectors_is_not_runnable_without(tiny_world, monkeypatch):
-    for place in ("datasets.task", "benchmark.embed"):
-        monkeypatch.setattr(f"{place}.missing_vectors", lambda names: names)
-    with pytest.raises(NotRunnable, match="needs class vectors, and there are none for: aircraft, "):
-        embedded(variant(card=card(side_information=("class vectors",))), tiny_world.task(Identity.card))
+class FewVectors(ClassVectors):
+    """A vector for every class but two, and for the labels of ILSVRC-1k none."""
+
+    id, kind, advice = "few", "few.txt (made up)", "Add them."
+
+    def __init__(self, lacking=("aircraft", "mail")):
+        self.lacking = lacking
+
+    def vector(self, class_name):
+        is_here = class_name in (*TRAINING, *VALIDATION) and class_name not in self.lacking
+        return np.ones(3, np.float32) if is_here else None
+
+
+def test_a_method_that_needs_class_vectors_is_not_runnable_without(tiny_world):
+    facts = card(side_information=("class vectors",))
+    reason = r"^needs class vectors, and few\.txt \(made up\) has none for: aircraft, mail\. Add them$"
+    with pytest.raises(NotRunnable, match=reason):
+        embedded(variant(card=facts), tiny_world.task(facts, class_vectors=FewVectors()))
+
+
+def test_a_method_with_a_teacher_is_not_runnable_without_vectors_of_its_labels(tiny_world):
+    facts = card(side_information=("class vectors", "teacher logits"))
+    reason = r"needs vectors of the ILSVRC-1k labels, and few\.txt .* for: tench, .* and 960 more\. Add them$"
+    with pytest.raises(NotRunnable, match=reason):
+        embedded(variant(card=facts), tiny_world.task(facts, class_vectors=FewVectors(lacking=())))
+
+
+def test_a_method_with_a_teacher_is_given_the_vectors_of_its_labels(tiny_world):
+    given = []
+
+    def fit(self, seen, *, seed, progress):
+        given.append(tuple(seen.teacher_vectors.shape))
+        return self
+
+    facts = card(side_information=("class vectors", "teacher logits"))
+    embedded(variant(card=facts, fit=fit), tiny_world.task(facts))
+    assert given == [(1000, 384)]
 
 
 @pytest.mark.parametrize(

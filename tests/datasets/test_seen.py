@@ -20,6 +20,8 @@ def seen_data(**changes):
         "class_vectors": torch.eye(3),
         "pairs": "class",
         "validation_classes": (1,),
+        "teacher_logits": photo_labels[:, None].float().repeat(1, 1000),
+        "teacher_vectors": torch.eye(1000)[:, :3].contiguous(),
     }
     return SeenData(**{**parts, **changes})
 
@@ -41,6 +43,38 @@ def test_items_without_a_label_are_refused():
 def test_a_vector_of_a_class_that_is_not_seen_is_refused():
     with pytest.raises(ValueError, match="4 class vectors for 3 seen classes"):
         seen_data(class_vectors=torch.eye(4))
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "message"),
+    [
+        ("teacher_logits", torch.zeros(2, 1000), r"\(3, 1000\) float32, got \(2, 1000\) torch\.float32"),
+        ("teacher_logits", torch.zeros(3, 999), r"\(3, 1000\) float32, got \(3, 999\)"),
+        (
+            "teacher_logits",
+            torch.zeros(3, 1000).double(),
+            r"\(3, 1000\) float32, got \(3, 1000\) torch\.float64",
+        ),
+        ("teacher_vectors", torch.zeros(999, 3), r"\(1000, 3\) float32, got \(999, 3\)"),
+        ("teacher_vectors", torch.zeros(1000, 4), r"\(1000, 3\) float32, got \(1000, 4\)"),
+        ("teacher_vectors", torch.zeros(1000), r"\(1000, 3\) float32, got \(1000,\)"),
+    ],
+)
+def test_a_teacher_of_another_shape_or_type_is_refused(field, wrong, message):
+    with pytest.raises(ValueError, match=f"{field} must be {message}"):
+        seen_data(**{field: wrong})
+
+
+def test_vectors_of_labels_have_any_width_where_classes_have_none():
+    assert seen_data(class_vectors=None, teacher_vectors=torch.zeros(1000, 7)).teacher_vectors.shape[1] == 7
+
+
+def test_holding_out_divides_the_teacher_by_class_of_the_photo():
+    training, validation = seen_data().hold_out_validation()
+    assert training.teacher_logits[:, 999].tolist() == [0, 2]
+    assert validation.teacher_logits[:, 999].tolist() == [1]
+    for part in (training, validation):
+        assert torch.equal(part.teacher_vectors, torch.eye(1000)[:, :3])
 
 
 def test_holding_out_divides_by_class():
@@ -85,7 +119,16 @@ def test_moving_to_a_device_keeps_everything():
     moved = seen.to("cpu")
     assert moved.class_names == seen.class_names
     assert moved.validation_classes == seen.validation_classes
-    for name in ("sketches", "photos", "sketch_labels", "photo_labels", "sketch_instances", "class_vectors"):
+    for name in (
+        "sketches",
+        "photos",
+        "sketch_labels",
+        "photo_labels",
+        "sketch_instances",
+        "class_vectors",
+        "teacher_logits",
+        "teacher_vectors",
+    ):
         assert torch.equal(getattr(moved, name), getattr(seen, name))
 
 

@@ -10,7 +10,7 @@ import torch
 
 from benchmark.errors import BenchmarkError
 from datasets.base import DatasetIndex, Items, Roles
-from datasets.class_vectors import class_vectors
+from datasets.class_vectors import COMMITTED, ClassVectors, class_vectors
 from datasets.seen import Pictures
 from datasets.splits import ZeroShotSplit
 from datasets.task import PictureSource, ZeroShotTask
@@ -94,20 +94,50 @@ def test_labels_are_numbered_over_the_seen_classes():
 
 
 def test_class_vectors_are_those_of_the_seen_classes():
-    seen = make_task().seen()
+    seen = make_task(class_vectors=COMMITTED).seen()
     np.testing.assert_array_equal(seen.class_vectors.numpy(), class_vectors(("bird", "clock", "mail")))
 
 
 def test_a_class_name_without_a_vector_leaves_all_vectors_out():
     names = ("bird", "boat", "clock", "glorptz")
-    task = make_task(index=replace(INDEX, class_names=names), split=replace(SPLIT, validation=("glorptz",)))
+    index, split = replace(INDEX, class_names=names), replace(SPLIT, validation=("glorptz",))
+    task = make_task(index=index, split=split, class_vectors=COMMITTED)
     assert task.seen().class_vectors is None
 
 
 def test_an_unseen_name_without_a_vector_does_not_matter():
     names = ("bird", "glorptz", "clock", "mail")
-    task = make_task(index=replace(INDEX, class_names=names), split=replace(SPLIT, unseen=("glorptz",)))
-    assert task.seen().class_vectors is not None
+    index, split = replace(INDEX, class_names=names), replace(SPLIT, unseen=("glorptz",))
+    assert make_task(index=index, split=split, class_vectors=COMMITTED).seen().class_vectors is not None
+
+
+def test_without_class_vectors_none_are_given():
+    seen = make_task().seen()
+    assert (seen.class_vectors, seen.teacher_logits, seen.teacher_vectors) == (None, None, None)
+
+
+def test_the_teacher_is_given_on_the_training_photos_as_it_is():
+    wide = np.random.default_rng(0).standard_normal((N_ITEMS, 1000)).astype(np.float32)
+    source = RecordingSource(wide)
+    seen = make_task(class_vectors=COMMITTED, with_teacher=True, teacher_logits=source).seen()
+    np.testing.assert_array_equal(seen.teacher_logits.numpy(), wide[rows_of("bird", "clock", "mail")])
+    assert source.asked == [rows_of("bird", "clock", "mail")]
+    np.testing.assert_array_equal(seen.teacher_vectors.numpy(), COMMITTED.of_ilsvrc1k_labels())
+
+
+class FewVectors(ClassVectors):
+    """Vectors of the classes, and of no label."""
+
+    id, kind, advice = "few", "few (made up)", "Add more."
+
+    def vector(self, class_name):
+        return np.ones(2, np.float32) if class_name in CLASSES else None
+
+
+def test_a_label_without_a_vector_leaves_the_vectors_of_labels_out():
+    seen = make_task(class_vectors=FewVectors(), with_teacher=True).seen()
+    assert seen.teacher_vectors is None
+    np.testing.assert_allclose(seen.class_vectors.numpy(), np.full((3, 2), 0.5**0.5), rtol=1e-6)
 
 
 def test_unseen_rows_are_not_read_before_the_test_items_are_opened():

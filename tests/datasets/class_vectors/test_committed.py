@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.util
 import subprocess
 import sys
@@ -13,7 +14,17 @@ import pytest
 
 import datasets.vectors.make as make
 from benchmark.errors import BenchmarkError
-from datasets.class_vectors import VECTORS_FILE, class_vectors, missing_vectors, spoken_name, vectors_sha256
+from datasets.class_vectors import (
+    COMMITTED,
+    LABELS_FILE,
+    VECTORS_FILE,
+    class_vectors,
+    first_labels,
+    missing_vectors,
+    spoken_name,
+    vectors_sha256,
+)
+from datasets.classes import ilsvrc_labels
 
 needs_model = pytest.mark.skipif(
     importlib.util.find_spec(make.PACKAGE) is None, reason=f"making vectors needs: {make.INSTALL}"
@@ -94,8 +105,35 @@ def test_the_file_holds_the_listed_names_sorted():
         assert stored["vectors"].shape == (len(make.listed_names()), 384)
 
 
-def test_records_get_the_sha256_of_the_file():
-    assert len(vectors_sha256()) == 64
+def test_records_get_the_sha256_of_the_file_whatever_the_names():
+    # Finished runs are known by it: no other hash may take its place.
+    expected = hashlib.sha256(VECTORS_FILE.read_bytes()).hexdigest()
+    assert vectors_sha256() == COMMITTED.sha256(["dog"]) == COMMITTED.sha256(["cat"]) == expected
+    assert COMMITTED.sha256(["dog"], with_labels=True) != expected
+
+
+def test_labels_stand_in_the_order_of_published_heads():
+    synsets = list(ilsvrc_labels())
+    assert (len(synsets), synsets) == (1000, sorted(synsets))
+    # Indices of ImageNet-1k heads that are known by heart.
+    known = {0: "tench", 1: "goldfish", 7: "cock", 151: "Chihuahua", 281: "tabby", 291: "lion", 340: "zebra"}
+    known |= {404: "airliner", 817: "sports car", 954: "banana", 963: "pizza", 999: "toilet tissue"}
+    assert {i: first_labels()[i] for i in known} == known
+
+
+def test_labels_have_vectors_of_length_one_in_that_order():
+    vectors = COMMITTED.of_ilsvrc1k_labels()
+    assert (vectors.shape, vectors.dtype) == ((1000, 384), np.float32)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    with np.load(LABELS_FILE, allow_pickle=False) as stored:
+        assert (stored["vectors"].shape, stored["vectors"].dtype) == ((1000, 384), np.float16)
+        assert stored["names"].tolist() == [spoken_name(label) for label in first_labels()]
+
+
+def test_labels_that_are_classes_too_have_the_vectors_of_the_classes():
+    vectors = COMMITTED.of_ilsvrc1k_labels()
+    for index, name in ((340, "zebra"), (954, "banana"), (963, "pizza")):
+        np.testing.assert_array_equal(vectors[index], class_vectors([name])[0])
 
 
 def test_a_missing_model_is_named_with_its_install_command(monkeypatch):
@@ -123,6 +161,15 @@ def test_looking_vectors_up_does_not_load_torch():
 def test_the_script_gives_the_committed_vectors_again(model):
     with np.load(VECTORS_FILE, allow_pickle=False) as stored:
         names, vectors = stored["names"].tolist()[::29], stored["vectors"][::29]
+    again = np.stack([model.vector(name) for name in names]).astype(np.float16)
+    np.testing.assert_array_equal(again, vectors)
+
+
+@needs_model
+def test_the_script_gives_the_committed_vectors_of_labels_again(model):
+    with np.load(LABELS_FILE, allow_pickle=False) as stored:
+        names, vectors = stored["names"].tolist()[::97], stored["vectors"][::97]
+    assert names == make.label_names()[::97]
     again = np.stack([model.vector(name) for name in names]).astype(np.float16)
     np.testing.assert_array_equal(again, vectors)
 
