@@ -210,7 +210,8 @@ def test_a_method_without_class_vectors_is_the_same_run_under_any(
         suite = Suite(name="t", title="t", dataset="folder", methods=("frozen",), class_vectors=name)
         data = PreparedData(suite, Where(tmp_path / "cache", tmp_path / "results", picture_root))
         (split,) = data.splits()
-        (planned,) = plan([GridCell(Frozen, "", split, ResolvedConfig(Frozen.Config(), "default"))], data)
+        cell = GridCell(Frozen, "", split, ResolvedConfig(Frozen.Config(), "default"), False)
+        (planned,) = plan([cell], data)
         identities.add(planned.identity)
     assert len(identities) == 1
 
