@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -28,17 +29,17 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmark.registry import DATASETS
-from datasets.backbones import Backbone, make_backbone
+from datasets.backbones import Backbone, BackboneCard, FeatureFunction, make_backbone
 from datasets.backbones.network import NetworkBackbone
-from datasets.backbones.weights import RANDOM, Weights
+from datasets.backbones.weights import RANDOM, Weights, WeightsFile
 from datasets.base import DatasetIndex
 from datasets.devices import is_cuda
 from datasets.extraction import CPU_BATCH, CUDA_BATCH, Reader, extraction
-from datasets.preprocessing import DEFAULT
+from datasets.preprocessing import DEFAULT, NORMALISATIONS, Normalisation
 from datasets.threads import limit_threads, n_threads
 
 BACKBONES = ("efficientnet_lite0", "resnet50", "vgg16", "vit_b_16")
-PARTS = ("extraction", "finetuning", "training", "evaluation")
+PARTS = ("memory", "extraction", "finetuning", "training", "evaluation")
 SKETCHY = (15_229, 17_101, 25, 512)  # queries, gallery, classes, width
 N_FITTED = (20_000, 20_000)  # training sketches and photos
 
@@ -256,6 +257,35 @@ def measure_evaluation(device: str) -> None:
     )
 
 
+class MeanColour(Backbone):
+    """Three numbers a picture: what is left of extraction is reading."""
+
+    family, layers = "mean_colour", ("mean",)
+    card = BackboneCard(
+        "mean_colour@mean", "Mean colour", 3, 224, NORMALISATIONS["unit"], "mean", "nothing", "none", ()
+    )
+
+    def weights_file(self) -> WeightsFile:
+        return WeightsFile(None, "0" * 64, "none", is_published=True)
+
+    def load(self, device: str, normalisation: Normalisation) -> FeatureFunction:
+        return lambda pictures: pictures.float().mean((2, 3))
+
+
+def measure_memory(files: Sequence[Path], device: str) -> None:
+    """Largest size of this process while it extracts few pictures, then sixteen times as many."""
+    peaks = []
+    for n in (len(files) // 16, len(files)):
+        with extraction(MeanColour(), DEFAULT, "photo", (device,)) as features_of:
+            for _ in features_of(files, np.arange(n)):
+                pass
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(
+        f"largest process: {peaks[0]:,.0f} MiB after {len(files) // 16:,} pictures, "
+        f"{peaks[1]:,.0f} MiB after {len(files):,}"
+    )
+
+
 def exactness(files: Sequence[Path], device: str) -> None:
     """How far features of the device are from the CPU's."""
     backbone = make_backbone("efficientnet_lite0")
@@ -285,8 +315,10 @@ def main() -> None:
     machine(device)
     if device != "cpu":
         exactness(index.photos.files, device)
-    print("| what | measured | floor | share |\n| --- | ---: | ---: | ---: |")
     files = [index.photos.files[i % len(index.photos)] for i in range(arguments.pictures)]
+    if "memory" in parts:
+        measure_memory(files, device)
+    print("| what | measured | floor | share |\n| --- | ---: | ---: | ---: |")
     backbones = [
         make_backbone(name, Weights("published" if name == BACKBONES[0] else RANDOM))
         for name in arguments.backbones.split(",")
