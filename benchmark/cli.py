@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmark.commands import check_data, compare, evaluate, listing, new_method, run, show, table, tune
+from benchmark.commands import (
+    check_data,
+    compare,
+    evaluate,
+    listing,
+    new_method,
+    prepare,
+    run,
+    show,
+    table,
+    tune,
+)
 from benchmark.errors import BenchmarkError
 
 DONE, USER_ERROR, DEFECT, INTERRUPTED = 0, 1, 3, 130  # 2, a run failed, is what `run` returns
@@ -36,6 +47,7 @@ app.command("compare")(compare.compare)
 app.command("show")(show.show)
 app.command("list")(listing.list_things)
 app.command("check-data")(check_data.check_data)
+app.command("prepare")(prepare.prepare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
 app.command("new-method")(new_method.new_method)
