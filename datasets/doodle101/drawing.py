@@ -25,7 +25,7 @@ SIZE = 256
 SUPERSAMPLING = 4
 LINE_WIDTH = 5
 SCALE = 0.88
-"""Pixels to a unit, whatever the drawing's own extent: 255 units leave margins of about 16 px."""
+"""Pixels to a unit, whatever the drawing's own extent: 255 units leave margins of about 13 px."""
 CENTRE = 127.5
 N_GREYS = 16
 
@@ -35,7 +35,7 @@ def draw(strokes: Sequence[Stroke]) -> Image.Image:
 
     The middle of its bounding box lies at (127.5, 127.5). It is drawn four times as large without smoothing,
     each corner and end with a disc, and scaled down with a Lanczos filter. The direction of a stroke matters:
-    Pillow's wide lines lie half a pixel beside the line that their ends give.
+    Pillow's wide lines lie half a point of the large canvas beside the line that their ends give.
 
     Raises ValueError for a drawing without any point.
     """

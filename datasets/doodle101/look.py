@@ -56,14 +56,14 @@ def look(root: Path, contents: Contents, ledger: FileLedger, progress: Progress 
     photos = [item.name for item in altered if isinstance(item, Photo)]
     findings = [
         *_missing(contents, found),
-        *_by_folder("extra", sorted(found - listed), "are no part of doodle101", _MOVE),
-        *_by_folder("other content", photos, "are not those of Caltech-101 by their sha256", _ANEW),
+        *_by_folder("extra", sorted(found - listed), "not part of doodle101", _MOVE),
+        *_by_folder("other content", photos, "not the photos of Caltech-101 (sha256)", _ANEW),
     ]
     return Look(there, corrupt, tuple(i for i in altered if isinstance(i, Sketch)), tuple(findings))
 
 
 _MOVE = "Move them elsewhere; for pictures of your own there is --dataset folder."
-_ANEW = f"Delete them; {REMEDY}"
+_ANEW = "`run_benchmark.py prepare doodle101` puts the right ones in their place."
 
 
 def sketch_findings(root: Path, repacked: Sequence[Sketch]) -> tuple[Finding, ...]:
@@ -135,7 +135,7 @@ def _by_folder(kind: str, names: Sequence[str], what: str, advice: str) -> list[
         folder, _, file_name = name.rpartition("/")
         folders.setdefault(folder, []).append(file_name)
     return [
-        Finding("error", kind, folder, f"{folder}: {_first_few(own)} {what}. {advice}")
+        Finding("error", kind, folder, f"{folder}: {what}: {_first_few(own)}. {advice}")
         for folder, own in folders.items()
     ]
 
