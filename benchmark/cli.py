@@ -16,6 +16,7 @@ from benchmark.commands import (
     features,
     listing,
     new_method,
+    prepare,
     run,
     show,
     table,
@@ -48,6 +49,7 @@ app.command("show")(show.show)
 app.command("list")(listing.list_things)
 app.command("check-data")(check_data.check_data)
 app.command("features")(features.features)
+app.command("prepare")(prepare.prepare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
 app.command("new-method")(new_method.new_method)

@@ -1,9 +1,11 @@
-"""What several folders of tests share: one thread, a generated world, copies of published data sets."""
+"""What several folders of tests share: one thread, a generated world, copies of data sets."""
 
 import io
 import shutil
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import groupby, islice
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from PIL import Image
 
 from benchmark.contract.tiny_world import TinyWorld, make_tiny_world
 from datasets.classes import class_facts
+from datasets.doodle101.contents import Contents, read_contents
 from datasets.quickdraw_ext import QuickDrawExt
 from datasets.sketchy import Sketchy, SketchyExt
 from datasets.tuberlin_ext import TuBerlinExt
@@ -183,6 +186,23 @@ def lay_out(tmp_path, lay_out_at):
 
     def lay_out(dataset_id, layout, *, root=None):
         return lay_out_at(root or tmp_path / "data", dataset_id, layout)
+
+    return lay_out
+
+
+@pytest.fixture(scope="session")
+def lay_out_doodle101():
+    """Make a copy of doodle101 with two sketches and two photos a class, and the lists that describe it."""
+
+    def two_of_each(root, items):
+        for _, of_class in groupby(items, key=lambda item: item.class_name):
+            for item in islice(of_class, 2):
+                write(root / item.name, item.name)
+                yield replace(item, sha256=sha256((root / item.name).read_bytes()).hexdigest())
+
+    def lay_out(root):
+        whole = read_contents()
+        return Contents(*(tuple(two_of_each(root, items)) for items in (whole.sketches, whole.photos)))
 
     return lay_out
 

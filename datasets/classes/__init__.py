@@ -1,6 +1,6 @@
 """Facts about the classes of published data sets: super-category, published counts, contact with ILSVRC-1k.
 
-One table a set of classes, made by `make.py` from the published file lists and WordNet 3.0; the names are in
+One table a set of classes, made by `make.py` from file lists and WordNet 3.0; the names are in
 the spelling of the class folders. The 1,000 ILSVRC-1k synsets and their labels are those that timm 1.0.31
 ships (`imagenet_synsets.txt`, `imagenet_synset_to_lemma.txt`).
 """
@@ -19,7 +19,12 @@ from benchmark.errors import BenchmarkError
 FOLDER = Path(__file__).parent
 ILSVRC_FILE = FOLDER / "ilsvrc1k.csv"
 PHOTO_SOURCES = MappingProxyType(
-    {"sketchy": ("orig", "ext"), "tuberlin_ext": ("photo",), "quickdraw_ext": ("photo",)}
+    {
+        "sketchy": ("orig", "ext"),
+        "tuberlin_ext": ("photo",),
+        "quickdraw_ext": ("photo",),
+        "doodle101": ("photo",),
+    }
 )
 """Class tables, and the parts that the photos of each come in."""
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from benchmark.errors import BenchmarkError
 from datasets.class_vectors import spoken_name
 from datasets.classes import FOLDER, ILSVRC_FILE, PHOTO_SOURCES, column, ilsvrc_labels, ilsvrc_synsets
+from datasets.doodle101.contents import read_contents
 
 TUBERLIN_SKETCHES = 80  # a class: Eitz et al., "How do humans sketch objects?", SIGGRAPH 2012
 LISTS: dict[str, tuple[str, ...]] = {
@@ -36,6 +37,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     ),
     "tuberlin_ext": ("tuberlin30.ImageResized_ready_filelist_zero",),
     "quickdraw_ext": ("quickdraw30.sketch_zero", "quickdraw30.all_photo_zero"),
+    "doodle101": (),  # its lists are committed: datasets/doodle101
 }
 PART_OF = {  # how a listed path begins: what the file is
     "256x256/sketch": "sketch",
@@ -67,6 +69,7 @@ SENSES: dict[str, tuple[str, int] | None] = {
     "grapes": ("grape", 1),
     "hammer": ("hammer", 2),
     "head phones": ("headphone", 1),
+    "headphones": ("headphone", 1),
     "hot dog": ("hot_dog", 2),
     "hotdog": ("hotdog", 2),
     "jack o lantern": ("jack-o'-lantern", 2),
@@ -83,6 +86,7 @@ SENSES: dict[str, tuple[str, int] | None] = {
     "radio": ("radio", 2),
     "ray": ("ray", 7),
     "rollerblades": ("rollerblade", 1),
+    "rollerskates": ("roller_skate", 1),
     "saw": ("saw", 2),
     "scorpion": ("scorpion", 3),
     "seal": ("seal", 9),
@@ -163,6 +167,10 @@ def is_label(class_name: str, labels: Mapping[str, tuple[str, ...]]) -> bool:
 
 def listed_files(lists: Path, table: str) -> Iterator[tuple[str, str, str]]:
     """Yield part ("sketch", "orig", "ext" or "photo"), class folder and file name of every listed file."""
+    if table == "doodle101":
+        for item in read_contents():
+            part, class_name, file_name = item.name.split("/")
+            yield part, class_name, file_name
     for name in LISTS[table]:
         path = lists / f"{name}.txt.gz"
         if not path.is_file():

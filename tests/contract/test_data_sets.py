@@ -1,7 +1,7 @@
 """Every registered data set: facts a reader must know, labels and splits that fit each other, no leak.
 
-emoji54 is listed without drawing a picture, folder and precomputed on small roots made here, published data
-sets on small copies of all classes.
+emoji54 is listed without drawing a picture, folder and precomputed on small roots made here, the others on
+small copies of all their classes.
 """
 
 from itertools import product
@@ -43,21 +43,25 @@ MADE_HERE = {"folder": make_folder, "precomputed": make_precomputed}
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory, lay_out_at):
+def opened(tmp_path_factory, lay_out_at, lay_out_doodle101):
     """Open a data set and list its items, once for all tests."""
     known = {}
 
     def open_dataset(dataset_id):
         if dataset_id not in known:
             kind, cache_dir = DATASETS.get(dataset_id), tmp_path_factory.mktemp("cache")
-            root = None
+            root = contents = None
             if dataset_id in MADE_HERE:
                 root = MADE_HERE[dataset_id](tmp_path_factory.mktemp("root"))
+            elif dataset_id == "doodle101":
+                root = tmp_path_factory.mktemp("root")
+                contents = lay_out_doodle101(root)
             elif kind.card.needs_root:
                 copy = COPIES[dataset_id]
                 root = lay_out_at(tmp_path_factory.mktemp("root") / "data", *copy).root
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("datasets.emoji54.render_missing", lambda folder, concepts, progress: None)
+                patch.setattr("datasets.doodle101.read_contents", lambda: contents)
                 dataset = kind(root=root, cache_dir=cache_dir)
                 known[dataset_id] = dataset, dataset.index()
         return known[dataset_id]
@@ -190,7 +194,7 @@ def test_roles_cover_every_item_and_every_class_under_every_protocol(dataset_id,
             assert set(items.labels[role].tolist()) == every_class
 
 
-@pytest.mark.parametrize("folder", ["emoji54", "sketchy", "tuberlin_ext", "quickdraw_ext"])
+@pytest.mark.parametrize("folder", ["emoji54", "sketchy", "tuberlin_ext", "quickdraw_ext", "doodle101"])
 def test_committed_splits_state_who_drew_them(folder):
     assert committed_split_ids(folder)
     for split_id in committed_split_ids(folder):

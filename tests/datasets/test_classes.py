@@ -22,7 +22,8 @@ from datasets.vectors.make import NAMES_FILE
 ROOT = Path(__file__).parents[2]
 LITERATURE = Path(os.environ.get("ZSBENCH_LITERATURE", "not named"))
 WORDNET = Path(os.environ.get("WNSEARCHDIR", "/usr/share/wordnet"))
-TABLES = {"sketchy": 125, "tuberlin_ext": 250, "quickdraw_ext": 110}
+PUBLISHED = {"sketchy": 125, "tuberlin_ext": 250, "quickdraw_ext": 110}
+TABLES = PUBLISHED | {"doodle101": 49}
 
 needs_lists = pytest.mark.skipif(
     not LITERATURE.is_dir(),
@@ -132,12 +133,20 @@ def test_quickdraw_sketches_are_counted_for_the_30_classes_with_a_published_list
     assert sum_of(counts) == 92_291
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", PUBLISHED)
 def test_super_categories_are_known_and_at_least_ten_hold_four_classes_or_more(table):
     sizes = Counter(facts.super_category for facts in class_facts(table))
     assert set(sizes) <= set(SUPER_CATEGORIES)
     assert min(sizes.values()) >= 3
     assert sum(n >= 4 for n in sizes.values()) >= 10
+
+
+def test_super_categories_of_doodle101_are_known_and_its_counts_are_those_of_its_lists():
+    table = class_facts("doodle101")
+    assert {facts.super_category for facts in table} <= set(SUPER_CATEGORIES)
+    assert {facts.n_sketches for facts in table} == {25}
+    assert sum_of(facts.n_photos["photo"] for facts in table) == 2_627
+    assert {facts.n_ilsvrc_photos["photo"] for facts in table} == {None}
 
 
 def test_a_name_has_the_same_super_category_in_every_table():
@@ -181,6 +190,10 @@ def test_a_class_stands_as_synset_exactly_where_its_synset_is_one_of_ilsvrc(tabl
         ("tuberlin_ext", "flying bird", ""),
         ("quickdraw_ext", "eiffel tower", "none"),
         ("quickdraw_ext", "wine bottle", "synset"),
+        ("doodle101", "laptop", "synset"),
+        ("doodle101", "piano", "ancestor"),
+        ("doodle101", "rollerskates", "none"),
+        ("doodle101", "ceiling fan", ""),
     ],
 )
 def test_relations_to_ilsvrc_in_examples(table, class_name, relation):
@@ -212,7 +225,7 @@ def test_quickdraw_photos_without_any_id_in_their_names_count_as_unknown_and_not
 
 def test_an_unknown_table_is_refused_with_the_known_ones():
     with pytest.raises(
-        BenchmarkError, match="no class table 'pets'. Known: quickdraw_ext, sketchy, tuberlin_ext"
+        BenchmarkError, match="no class table 'pets'. Known: doodle101, quickdraw_ext, sketchy, tuberlin_ext"
     ):
         class_facts("pets")
 
