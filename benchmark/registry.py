@@ -107,7 +107,9 @@ class Registry(Generic[T]):
 
 METHODS: Registry[Any] = Registry("method", package="methods", entry_point_group="zs_sbir.methods")
 DATASETS: Registry[Any] = Registry("data set", package="datasets", entry_point_group="zs_sbir.datasets")
-BACKBONES: Registry[Any] = Registry("backbone", package="datasets.backbones")
+BACKBONES: Registry[Any] = Registry(
+    "backbone", package="datasets.backbones", entry_point_group="zs_sbir.backbones"
+)
 
 
 def register_method(card: Any) -> Callable[[T], T]:

@@ -98,7 +98,7 @@ def test_the_table_shows_both_sides(real_run, fmt):
 
 def test_the_footnote_says_what_exposed_means_and_what_the_gap_does_not(real_run):
     comparison = compare([real_run(VALUES)])
-    text = {note.label: note.text for note in footnotes(comparison, comparison.metric_ids)}["ImageNet"]
+    text = {note.label: note.text for note in footnotes(comparison, comparison.metric_ids)}["Pretraining"]
     assert "4 are exposed (by a label, by a WordNet synset above, at or below one of its own" in text
     assert "the gap is not what ImageNet gave" in text
 
