@@ -15,7 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
 from datasets.backbones import Backbone, FeatureFunction
@@ -62,6 +64,16 @@ class FineTuning:
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    @functools.cached_property
+    def is_held_out(self) -> NDArray[np.bool_]:
+        """(n,), True for the items that say when to stop."""
+        return held_out(self.items, self.recipe.held_out_frac, self.recipe.seed)
+
+    @property
+    def n_trained(self) -> int:
+        """Pictures of a pass."""
+        return int((~self.is_held_out).sum())
+
     @property
     def folder(self) -> Path:
         """Of checkpoint, weights and report."""
@@ -102,8 +114,7 @@ class FineTuning:
 
         from datasets.finetuning.train import Job, train, useful_devices
 
-        is_held_out = held_out(self.items, self.recipe.held_out_frac, self.recipe.seed)
-        n_trained, n_held_out = int((~is_held_out).sum()), int(is_held_out.sum())
+        n_trained, n_held_out = self.n_trained, int(self.is_held_out.sum())
         if not n_held_out or n_trained < 2:
             raise BenchmarkError(
                 f"fine-tuning on {len(self.items)} {PLURALS[self.modality]} of {self.items.n_classes} seen "
