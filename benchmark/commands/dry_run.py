@@ -44,7 +44,7 @@ def dry_run(grids: Sequence[Suite], where: Where, display: SuiteDisplay, *, reru
         n_networks += found.n_unknown_networks
         for line in _lines(found):
             typer.echo(f"  {line}")
-    unknown = f", and {n_networks} networks to fine-tune as none was here" if n_networks else ""
+    unknown = f", and {n_networks} networks of a kind never fine-tuned here" if n_networks else ""
     unknown += f", and {n_unknown} runs of methods that never ran here" if n_unknown else ""
     typer.echo(f"In all about {duration(total_s)}{unknown}. Nothing was run.")
     if faults:
@@ -63,11 +63,11 @@ def _divided(grids: Sequence[Suite], where: Where) -> Iterator[Suite]:
             yield suite
 
 
-def _features(found: FeatureForecast) -> str:
+def _features(found: FeatureForecast, what: str = "different pictures") -> str:
     from benchmark.display import duration
 
     n_cached = found.n_pictures - found.n_to_extract - found.n_counted_before
-    text = f"{n_cached:,} of {found.n_pictures:,} different pictures cached"
+    text = f"{n_cached:,} of {found.n_pictures:,} {what} cached"
     if found.n_counted_before:
         text += f", {found.n_counted_before:,} to extract for a grid above"
     if found.is_needed and found.n_to_extract:
@@ -87,7 +87,7 @@ def _first_stage(found: FirstStageForecast) -> Iterator[str]:
     for split_id, tunings in found.waiting.items():
         pictures = ", ".join(f"{own.n_trained:,} {PLURALS[own.modality]}" for own in tunings)
         yield f"  {split_id}: a pass over {pictures}"
-    yield f"features after it: {_features(found.features)}"
+    yield f"features after it: {_features(found.features, 'rows')}"
 
 
 def _lines(found: GridForecast) -> list[str]:
