@@ -126,6 +126,13 @@ def test_the_loss_of_a_pass_is_a_mean_over_the_pictures_trained_on(tuning, monke
     assert [own["loss"] for own in made.report()["history"]] == pytest.approx([1.0, 1.0, 1.0])
 
 
+def test_a_picture_that_a_pass_leaves_out_is_not_counted_in_its_loss(tuning, monkeypatch):
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", lambda logits, labels: 0 * logits.sum() + 1)
+    made = tuning(max_epochs=1, batch=16)  # 32 of 33
+    made.run(("cpu",))
+    assert made.report()["history"][0]["loss"] == 1.0
+
+
 def test_on_a_cpu_it_computes_in_single_precision(tuning):
     made = tuning(max_epochs=1)
     backbone = made.run(("cpu",))
