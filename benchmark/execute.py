@@ -83,7 +83,7 @@ def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
         weights_sha256=data.backbone.weights_sha256(),
         weights=data.backbone.weights_file().origin,
         supervised_on=data.backbone.supervised_on,
-        finetune=data.suite.finetune,
+        finetune=data.suite.finetune if run.method.card.input == "features" else "none",
         backbone_preprocessing=data.backbone.steps(data.preprocessing),
         class_vectors=data.class_vectors.kind if CLASS_VECTORS in run.method.card.side_information else None,
         class_vectors_sha256=data.class_vectors_sha256(run.method.card),

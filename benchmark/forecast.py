@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmark.network_features import MODALITIES
+from benchmark.feature_forecast import Counted, FeatureForecast, FirstStageForecast, features_forecast
 from benchmark.plan import PlannedRun, plan
 from benchmark.plan import grid as cells_of
 from benchmark.prepare import PreparedData
 from benchmark.records import Record, StoredRun, digest, stored_runs
 from benchmark.runner import Rerun, finished_runs
-from datasets.extraction import seconds_a_picture
-from datasets.features import n_missing
-from datasets.settings import Modality
 from datasets.splits import ZeroShotSplit
 
 PAIR_S = 6e-8
@@ -40,39 +37,44 @@ class RunForecast:
 
 @dataclass(frozen=True)
 class GridForecast:
-    """One grid of a suite. n_to_extract: pictures, of n_pictures different ones, without cached features.
-
-    n_counted_before: those that a grid before this one is to extract already. needs_features: whether a run
-    that is to come reads any. extract_s: from a trial on a few pictures, 0 where none are needed.
+    """One grid of a suite. features: of the backbone as it is. first_stage: None without fine-tuning.
     memory_mib: largest process, about.
     """
 
     data: PreparedData
     runs: tuple[RunForecast, ...]
-    n_pictures: int
-    n_to_extract: int
-    n_counted_before: int
-    needs_features: bool
-    extract_s: float
+    features: FeatureForecast
+    first_stage: FirstStageForecast | None
     memory_mib: float
 
     @property
+    def waiting(self) -> tuple[RunForecast, ...]:
+        """The runs that are to come."""
+        return tuple(own for own in self.runs if own.status != "finished")
+
+    @property
     def seconds(self) -> float:
-        """Of features and of the runs that can be told."""
-        return self.extract_s + sum(own.seconds or 0.0 for own in self.runs if own.status != "finished")
+        """Of features and of the runs that can be told, and of fine-tuning at its longest."""
+        first = self.first_stage
+        of_first = (first.seconds or 0.0) + first.features.seconds if first else 0.0
+        return self.features.seconds + of_first + sum(own.seconds or 0.0 for own in self.waiting)
 
     @property
     def n_unknown(self) -> int:
         """Runs whose time cannot be told."""
-        return sum(own.seconds is None for own in self.runs if own.status != "finished")
+        return sum(own.seconds is None for own in self.waiting)
+
+    @property
+    def n_unknown_networks(self) -> int:
+        """Networks to be fine-tuned of which it cannot be told how long."""
+        first = self.first_stage
+        return sum(map(len, first.waiting.values())) if first and first.seconds is None else 0
 
 
-def forecast(
-    data: PreparedData, *, rerun: Rerun = "missing", extracted: set[tuple[str, ...]] | None = None
-) -> GridForecast:
+def forecast(data: PreparedData, *, rerun: Rerun = "missing", counted: Counted | None = None) -> GridForecast:
     """Look ahead. Nothing is trained, no feature or result is written; a trial tells the backbone's speed.
 
-    extracted: names of the features that grids before this one are to compute; its own are added.
+    counted: what grids before this one are to make; what this one is to make is added.
     """
     planned = plan(cells_of(data.suite, data.splits()), data)
     finished = {} if rerun == "all" else finished_runs(planned, data.where, rerun)
@@ -86,49 +88,9 @@ def forecast(
         )
         for run in planned
     )
-    counted = set() if extracted is None else extracted
-    missing = {modality: _n_missing(data, modality) for modality in MODALITIES}
-    names = {modality: _name_of_features(data, modality) for modality in MODALITIES}
-    lacking = {modality: n for modality, n in missing.items() if n and names[modality] not in counted}
-    needs_features = any(own.run.method.card.input == "features" for own in runs if own.status != "finished")
-    if needs_features:
-        counted.update(names.values())
-    n_to_extract = sum(lacking.values())
-    return GridForecast(
-        data,
-        runs,
-        n_pictures=sum(len(set(data.digests(modality))) for modality in MODALITIES),
-        n_to_extract=n_to_extract,
-        n_counted_before=sum(missing.values()) - n_to_extract,
-        needs_features=needs_features,
-        extract_s=_extract_s(data, lacking) if needs_features else 0.0,
-        memory_mib=_memory_mib(data, planned, sizes),
-    )
-
-
-def _name_of_features(data: PreparedData, modality: Modality) -> tuple[str, ...]:
-    pixels = data.preprocessing.of_pictures(modality)
-    backbone = data.backbone
-    return (
-        data.dataset.id,
-        modality,
-        pixels,
-        backbone.card.id,
-        backbone.weights_sha256(),
-        backbone.steps(data.preprocessing),
-    )
-
-
-def _n_missing(data: PreparedData, modality: Modality) -> int:
-    if data.dataset.brings_features:
-        return 0
-    return n_missing(
-        data.digests(modality),
-        data.backbone,
-        modality=modality,
-        preprocessing=data.preprocessing,
-        cache_dir=data.where.cache_dir,
-    )
+    waiting = [run for run in planned if run.identity not in finished]
+    features, first_stage = features_forecast(data, waiting, set() if counted is None else counted)
+    return GridForecast(data, runs, features, first_stage, memory_mib=_memory_mib(data, planned, sizes))
 
 
 @dataclass(frozen=True)
@@ -183,21 +145,6 @@ def _scaled_s(record: Record, sizes: _Sizes) -> float:
     of_test = (sizes.n_queries + sizes.n_gallery) / max(1, counts.n_queries + counts.n_gallery)
     scaled = sum(seconds * of_phase.get(phase, of_test) for phase, seconds in record.phases_s.items())
     return scaled + PAIR_S * more_pairs
-
-
-def _extract_s(data: PreparedData, missing: Mapping[Modality, int]) -> float:
-    """Seconds for so many pictures of each modality: reading, preprocessing and network together."""
-    return sum(
-        n
-        * seconds_a_picture(
-            data.index.items(modality).files,
-            data.backbone,
-            modality=modality,
-            preprocessing=data.preprocessing,
-            devices=data.where.devices,
-        )
-        for modality, n in missing.items()
-    )
 
 
 def _memory_mib(data: PreparedData, planned: Iterable[PlannedRun], sizes: dict[str, _Sizes]) -> float:

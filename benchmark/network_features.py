@@ -43,6 +43,16 @@ class LogitsOf:
         return logits
 
 
+def require_trainable(backbone: Backbone) -> NetworkBackbone:
+    """Return a backbone that can be fine-tuned. Raises BenchmarkError for another."""
+    if isinstance(backbone, NetworkBackbone):
+        return backbone
+    raise BenchmarkError(
+        f"backbone '{backbone.card.id}' cannot be fine-tuned: it is no network of torch. Leave --finetune "
+        "out, or choose another one (`list backbones`)."
+    )
+
+
 class NetworkFeatures:
     """Features of one data set's pictures, computed when first needed and kept.
 
@@ -64,17 +74,13 @@ class NetworkFeatures:
         return self._fine_tunings[split.id, phase]
 
     def _planned(self, split: ZeroShotSplit, phase: Phase) -> dict[Modality, FineTuning]:
-        data = self._data
-        if not isinstance(data.backbone, NetworkBackbone):
-            raise BenchmarkError(
-                f"backbone '{data.backbone.card.id}' cannot be fine-tuned. Leave --finetune out."
-            )
+        data, backbone = self._data, require_trainable(self._data.backbone)
         arrangement = data.arrangement(split, phase)
         train_classes, _ = classes_of(split, data.index.class_names, phase)
         rows = {"sketch": arrangement.train_sketches, "photo": arrangement.train_photos}
         return {
             modality: FineTuning(
-                backbone=data.backbone,
+                backbone=backbone,
                 items=self._training_items(modality, rows[modality], train_classes),
                 recipe=data.suite.finetuning,
                 modality=modality,

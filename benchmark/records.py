@@ -212,6 +212,16 @@ class Record(BaseModel):
         return str(self.class_vectors).rpartition(" (")[0]
 
     @property
+    def reads_features(self) -> bool:
+        """Whether the method reads what a backbone makes of pictures."""
+        return bool(self.card.get("input") != "images")
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Keys of the fine-tuned networks behind the features, none for a backbone as it is."""
+        return tuple(own.key for _, own in sorted(self.finetuning.items()))
+
+    @property
     def depends_on_seed(self) -> bool:
         """Whether another seed can give other numbers: that of the method, or that of ITQ's rotation."""
         return bool(self.card.get("is_random", True)) or self.protocol.codes.startswith("itq")

@@ -22,6 +22,8 @@ from typing import Any, Generic, TypeVar
 from benchmark.errors import BenchmarkError
 
 T = TypeVar("T", bound=type)
+_PLUGIN = "zs_sbir_plugin_"
+"""What names of modules begin with that are plugin files."""
 
 
 class Registry(Generic[T]):
@@ -144,7 +146,7 @@ def load_plugin(path: Path) -> None:
     if not path.is_file():
         raise BenchmarkError(f"--plugin {path}: no such file. Give the path of one Python file.")
     # Named by its whole path: of two files of one name, each keeps its own source for `inspect`.
-    name = f"zs_sbir_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    name = f"{_PLUGIN}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise BenchmarkError(f"--plugin {path}: not a Python file (.py).")
@@ -160,6 +162,15 @@ def load_plugin(path: Path) -> None:
             f"--plugin {path} could not be imported: {type(error).__name__}: {error}. "
             "`new-method NAME` writes a file that works."
         ) from error
+
+
+def plugin_file(entry: type) -> Path | None:
+    """Return the file that `load_plugin` found a class in, None for a class of an importable module.
+
+    Another process cannot import the module by its name: it calls `load_plugin` first.
+    """
+    name = entry.__module__
+    return Path(str(sys.modules[name].__file__)) if name.startswith(_PLUGIN) else None
 
 
 def _origin(entry: type) -> str:

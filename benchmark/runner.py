@@ -9,6 +9,7 @@ from typing import Literal
 
 from benchmark.display import Clock, SuiteDisplay
 from benchmark.execute import execute
+from benchmark.network_features import require_trainable
 from benchmark.plan import PlannedRun, grid, plan
 from benchmark.prepare import PreparedData, Where
 from benchmark.records import StoredRun, lacking_text, read_run, run_folder, stored_runs, sweep
@@ -19,6 +20,7 @@ from datasets.backbones import make_backbone
 from datasets.backbones.weights import Weights
 from datasets.base import DatasetIndex
 from datasets.class_vectors import open_class_vectors
+from datasets.finetuning.finetuned import require_packages
 from datasets.preprocessing import preset
 from datasets.splits import ZeroShotSplit, committed_split, committed_split_ids
 
@@ -59,11 +61,15 @@ def check_names(suite: Suite) -> None:
     """Look up what a suite names, before anything is looked for on the disk.
 
     Raises BenchmarkError for a method, data set, backbone, protocol, preset or committed split that is not
-    known, and for a file of class vectors that is not there or of no known form.
+    known, for a file of class vectors that is not there or of no known form, and for fine-tuning without what
+    it needs.
     """
     for method in () if suite.methods == "all" else suite.methods:
         METHODS.get(method)
-    make_backbone(suite.backbone, Weights(suite.weights))
+    backbone = make_backbone(suite.backbone, Weights(suite.weights))
+    if suite.finetune == "seen":
+        require_trainable(backbone)
+        require_packages()
     preset(suite.preprocessing)
     open_class_vectors(suite.class_vectors)
     kind = DATASETS.get(suite.dataset)
@@ -121,7 +127,7 @@ def run_suite(data: PreparedData, display: SuiteDisplay, *, rerun: Rerun = "miss
     planned = plan(cells, data)
     finished = {} if rerun == "all" else finished_runs(planned, where, rerun)
     missing = [run for run in planned if run.identity not in finished]
-    for split, is_finetuned in _features_of(missing):
+    for split, is_finetuned in features_of(missing):
         data.prepare_features(split, is_finetuned=is_finetuned, stage=display.stage)
     n_kept = len(planned) - len(missing)
     if n_kept and missing:
@@ -137,7 +143,7 @@ def run_suite(data: PreparedData, display: SuiteDisplay, *, rerun: Rerun = "miss
     return SuiteResult(tuple(finished[run.identity] for run in planned), len(missing), data)
 
 
-def _features_of(runs: Sequence[PlannedRun]) -> list[tuple[ZeroShotSplit, bool]]:
+def features_of(runs: Sequence[PlannedRun]) -> list[tuple[ZeroShotSplit, bool]]:
     """Which features the runs read: those of the backbone as it is serve all splits."""
     found: dict[tuple[str, bool], tuple[ZeroShotSplit, bool]] = {}
     for run in runs:

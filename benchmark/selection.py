@@ -14,7 +14,7 @@ from benchmark.dataset_ids import is_of_kind
 from benchmark.errors import BenchmarkError
 from benchmark.records import Record, StoredRun
 from benchmark.registry import DATASETS
-from benchmark.suite import BEFORE_FINE_TUNING, Suite
+from benchmark.suite import BEFORE_FINE_TUNING, Suite, methods_of
 from datasets.backbones import whole_id
 from datasets.class_vectors import CLASS_VECTORS_ID
 from metrics import ENGINE_VERSION
@@ -27,7 +27,7 @@ class Selection:
     dataset: an id; "folder" and "precomputed" stand for every root. rows: (method, variant) pairs.
     preprocessing: a preset's id. codes: as in a record, such as "itq, 64 bits". metric_engine: records of an
     older one are of other numbers. class_vectors: as in a suite; runs of methods that are given none are
-    always among these.
+    always among these. finetune: "seen" or "none"; runs of methods that read pictures are among both.
     """
 
     dataset: str | None = None
@@ -50,9 +50,7 @@ class Selection:
     @classmethod
     def of_suite(cls, suite: Suite, runs: Iterable[StoredRun]) -> Self:
         """Return what a suite would run. Its methods are those of the runs where it says "all"."""
-        methods = suite.methods
-        if methods == "all":
-            methods = tuple(sorted({run.record.method for run in runs}))
+        methods = methods_of(suite, tuple(sorted({run.record.method for run in runs})))
         rows = {
             (method, variant)
             for method in methods
@@ -95,7 +93,7 @@ class Selection:
             (self.codes and (self.codes,), protocol.codes),
             (self.metric_engine and (self.metric_engine,), protocol.metric_engine),
             (self.backbone and (self.backbone,), record.backbone),
-            (self.finetune and (self.finetune,), record.finetune),
+            ((self.finetune and record.reads_features and (self.finetune,)) or None, record.finetune),
             (self.rows, (record.method, record.variant)),
             (self.seeds, record.seed),
             (self._vectors(record), record.own_vectors),

@@ -160,12 +160,18 @@ class SuiteRow:
 def suite_rows(suite: Suite, all_methods: tuple[str, ...]) -> Iterator[SuiteRow]:
     """Methods first, then variants, in the order of the file; at last `frozen` before fine-tuning, if any."""
     is_finetuned = suite.finetune == "seen"
-    for method in all_methods if suite.methods == "all" else dict.fromkeys(suite.methods):
+    for method in methods_of(suite, all_methods):
         yield SuiteRow(method, "", {}, is_finetuned)
     for change in suite.variants:
         yield SuiteRow(change.method, change.name, change.config, is_finetuned)
     if is_finetuned:
         yield SuiteRow("frozen", BEFORE_FINE_TUNING, {}, is_finetuned=False)
+
+
+def methods_of(suite: Suite, all_methods: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the methods of a suite, each once; with fine-tuning `frozen` is among them."""
+    methods = all_methods if suite.methods == "all" else suite.methods
+    return tuple(dict.fromkeys((*methods, "frozen") if suite.finetune == "seen" else methods))
 
 
 def suite_names() -> tuple[str, ...]:

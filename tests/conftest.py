@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from benchmark.contract.tiny_world import TinyWorld, make_tiny_world
+from benchmark.registry import BACKBONES, DATASETS, METHODS, load_plugin
 from datasets.classes import class_facts
 from datasets.doodle101.contents import Contents, read_contents
 from datasets.quickdraw_ext import QuickDrawExt
@@ -20,6 +21,7 @@ from datasets.sketchy import Sketchy, SketchyExt
 from datasets.tuberlin_ext import TuBerlinExt
 
 KINDS = {kind.card.id: kind for kind in (Sketchy, SketchyExt, TuBerlinExt, QuickDrawExt)}
+SMALL_NET = Path(__file__).parent / "plugins" / "small_net.py"
 TABLES = {"sketchy": "sketchy", "sketchy_ext": "sketchy"}
 TX = "tx_000000000000"
 
@@ -216,3 +218,20 @@ def pytest_configure() -> None:
 def tiny_world() -> TinyWorld:
     """Seventeen generated classes: ten to train on, three for validation, four unseen."""
     return make_tiny_world()
+
+
+@pytest.fixture
+def open_registries(monkeypatch):
+    """Let a test register plugins, and forget them afterwards."""
+    for registry in (METHODS, DATASETS, BACKBONES):
+        registry.discover()
+        for table in ("_entries", "_origins"):
+            monkeypatch.setattr(registry, table, dict(getattr(registry, table)))
+        monkeypatch.setattr(registry, "_is_frozen", False)
+
+
+@pytest.fixture
+def small_net(open_registries):
+    """Register the backbone `small_net`, which is trained in a second; return its plugin file."""
+    load_plugin(SMALL_NET)
+    return SMALL_NET

@@ -10,7 +10,7 @@ from benchmark.records import Protocol, Record, StoredRun
 
 # A split is a column of the table; everything else must be equal.
 SPLIT_FIELDS = ("split", "split_sha256")
-_MADE_BY = ("config", "source_sha256", "class_vectors_sha256")
+_MADE_BY = ("config", "source_sha256", "class_vectors_sha256", "networks")
 _FOLLOWERS = {
     "dataset": ("protocol", "file_list_sha256"),
     "direction": ("queries", "exclusions"),
@@ -86,10 +86,11 @@ def check_same_terms(runs: Sequence[StoredRun]) -> None:
     between them.
     """
     terms = [_terms(run.record) for run in runs]
-    differing = [field for field in terms[0] if len({term[field] for term in terms}) > 1]
+    fields = dict.fromkeys(field for term in terms for field in term)
+    differing = [field for field in fields if len({term[field] for term in terms if field in term}) > 1]
     implied = {follower for field in differing for follower in _FOLLOWERS.get(field, ())}
-    if fields := [field for field in differing if field not in implied]:
-        raise BenchmarkError(_refusal({field: [term[field] for term in terms] for field in fields}, runs))
+    if own := [field for field in differing if field not in implied]:
+        raise BenchmarkError(_refusal({field: [term.get(field) for term in terms] for field in own}, runs))
     families = [(run.record.family, row_name(run.record)) for run in runs]
     if len({family for family, _ in families}) > 1:
         splits = sorted({run.record.protocol.split for run in runs})
@@ -109,7 +110,8 @@ def newest(runs: Sequence[StoredRun]) -> tuple[dict[str, dict[str, list[StoredRu
 
     Of several runs with the same split, row and seed the one that started last counts. Seeds are averaged
     only under one configuration, source and set of class vectors: runs under others than the newest complete
-    one are superseded too, unless they are newer. Also returns how many runs were superseded.
+    one are superseded too, unless they are newer. Also returns how many runs were superseded. Raises
+    BenchmarkError when rows of one split read networks that were fine-tuned otherwise, as by another recipe.
     """
     latest: dict[tuple[str, str, int], StoredRun] = {}
     for run in sorted(runs, key=lambda run: run.record.started):
@@ -121,8 +123,16 @@ def newest(runs: Sequence[StoredRun]) -> tuple[dict[str, dict[str, list[StoredRu
     for of_row in chosen.values():
         for split, seeds in of_row.items():
             of_row[split] = _one_configuration(seeds)
-    n_chosen = sum(len(seeds) for of_row in chosen.values() for seeds in of_row.values())
-    return {name: dict(of_row) for name, of_row in chosen.items()}, len(runs) - n_chosen
+    kept = [run for of_row in chosen.values() for seeds in of_row.values() for run in seeds]
+    _check_same_networks(kept)
+    return {name: dict(of_row) for name, of_row in chosen.items()}, len(runs) - len(kept)
+
+
+def _check_same_networks(runs: Sequence[StoredRun]) -> None:
+    for split, of_split in _by_split(run for run in runs if run.record.networks).items():
+        keys = [", ".join(key[:12] for key in run.record.networks) for run in of_split]
+        if len(set(keys)) > 1:
+            raise BenchmarkError(_refusal({f"networks fine-tuned for '{split}'": keys}, of_split))
 
 
 def _terms(record: Record) -> dict[str, str]:
@@ -133,18 +143,19 @@ def _terms(record: Record) -> dict[str, str]:
         "backbone": record.backbone,
         "weights_sha256": record.weights_sha256,
         "supervised_on": record.supervised_on,
-        "finetune": record.finetune,
+        **({"finetune": record.finetune} if record.reads_features else {}),
         "backbone_preprocessing": record.backbone_preprocessing,
     }
 
 
-def _refusal(values_of: Mapping[str, Sequence[str]], runs: Sequence[StoredRun]) -> str:
-    """values_of: field that differs -> its value in each of the runs."""
+def _refusal(values_of: Mapping[str, Sequence[str | None]], runs: Sequence[StoredRun]) -> str:
+    """values_of: field that differs -> its value in each of the runs, None where it does not matter."""
     sides, flags, odd = [], [], []
     for field, values in values_of.items():
         rows_of: dict[str, list[StoredRun]] = defaultdict(list)
         for value, run in zip(values, runs, strict=True):
-            rows_of[value].append(run)
+            if value is not None:
+                rows_of[value].append(run)
         by_number = sorted(rows_of.items(), key=lambda side: -len(side[1]))
         texts = [
             f"{value!r} in {len(own)} ({', '.join(sorted({row_name(run.record) for run in own}))})"
@@ -169,7 +180,7 @@ def _refusal(values_of: Mapping[str, Sequence[str]], runs: Sequence[StoredRun]) 
     )
 
 
-def _by_split(runs: Sequence[StoredRun]) -> dict[str, list[StoredRun]]:
+def _by_split(runs: Iterable[StoredRun]) -> dict[str, list[StoredRun]]:
     found: dict[str, list[StoredRun]] = defaultdict(list)
     for run in runs:
         found[run.record.protocol.split].append(run)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+
+
+class Kept(Protocol):
+    """What is kept beside the state: network, optimizer, the scale of a loss in half precision."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return tensors and numbers."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
+        """Take them back."""
+        ...
 
 
 @dataclass
@@ -22,29 +35,23 @@ class State:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def save(path: Path, state: State, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def save(path: Path, state: State, parts: Mapping[str, Kept]) -> None:
     """Write the state so that a reader sees the old one or the new one."""
     temporary = path.with_suffix(".writing")
-    content: dict[str, Any] = {
-        "state": vars(state),
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
+    content = {"state": vars(state), "parts": {name: part.state_dict() for name, part in parts.items()}}
     torch.save(content, temporary)
     temporary.replace(path)
 
 
-def restore(
-    path: Path, network: torch.nn.Module | None = None, optimizer: torch.optim.Optimizer | None = None
-) -> State:
-    """Read a state, back into network and optimizer; a fresh one where there is none, or half of one."""
+def restore(path: Path, parts: Mapping[str, Kept] | None = None) -> State:
+    """Read a state, back into the parts; a fresh one where there is none, or half of one."""
     if not path.is_file():
         return State()
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+        state, kept = State(**content["state"]), content["parts"]
     except Exception:  # of zip and pickle, for a damaged file: the training starts again
         return State()
-    if network is not None and optimizer is not None:
-        network.load_state_dict(content["network"])
-        optimizer.load_state_dict(content["optimizer"])
-    return State(**content["state"])
+    for name, part in (parts or {}).items():
+        part.load_state_dict(kept[name])
+    return state

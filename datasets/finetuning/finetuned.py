@@ -11,10 +11,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
 from datasets.backbones import Backbone, FeatureFunction
@@ -27,7 +30,7 @@ from datasets.finetuning.recipe import VERSION, Recipe
 from datasets.pictures import file_sha256
 from datasets.preprocessing import Normalisation, Preprocessing
 from datasets.progress import Progress
-from datasets.settings import Modality
+from datasets.settings import PLURALS, Modality
 from datasets.threads import n_threads
 
 if TYPE_CHECKING:
@@ -61,6 +64,16 @@ class FineTuning:
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    @functools.cached_property
+    def is_held_out(self) -> NDArray[np.bool_]:
+        """(n,), True for the items that say when to stop."""
+        return held_out(self.items, self.recipe.held_out_frac, self.recipe.seed)
+
+    @property
+    def n_trained(self) -> int:
+        """Pictures of a pass."""
+        return int((~self.is_held_out).sum())
+
     @property
     def folder(self) -> Path:
         """Of checkpoint, weights and report."""
@@ -83,29 +96,32 @@ class FineTuning:
         missing or the items are too few.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = self.folder / "checkpoint.pt"
         with FileLock(self.folder.with_suffix(".lock")):
             if not self.is_done:
-                self._train(tuple(devices), progress)
+                self._train(checkpoint, tuple(devices), progress)
+            checkpoint.unlink(missing_ok=True)
+        return self.result()
+
+    def result(self) -> FinetunedBackbone:
+        """Return the fine-tuned backbone, after `run`."""
         return FinetunedBackbone(self.backbone, self.folder)
 
-    def _train(self, devices: tuple[str, ...], progress: Progress | None) -> None:
-        try:
-            from datasets.finetuning.train import Job, train
-        except ImportError as error:
-            raise BenchmarkError(
-                f"fine-tuning needs the Python package {error.name}, which is not installed. Run: "
-                'pip install -e ".[finetune]"'
-            ) from error
+    def _train(self, checkpoint: Path, devices: tuple[str, ...], progress: Progress | None) -> None:
+        require_packages()
         import torch
         from safetensors.torch import save_file
 
-        is_held_out = held_out(self.items, self.recipe.held_out_frac, self.recipe.seed)
-        if not is_held_out.any() or is_held_out.all():
+        from datasets.finetuning.train import Job, train, useful_devices
+
+        n_trained, n_held_out = self.n_trained, int(self.is_held_out.sum())
+        if not n_held_out or n_trained < 2:
             raise BenchmarkError(
-                f"fine-tuning on {len(self.items)} {self.modality} pictures of {self.items.n_classes} seen "
-                "classes: none can be held out to say when to stop. Give classes more than one picture."
+                f"fine-tuning on {len(self.items)} {PLURALS[self.modality]} of {self.items.n_classes} seen "
+                f"classes: {n_held_out} can be held out to say when to stop, and {n_trained} are left to "
+                "train on. It needs classes of more than one picture."
             )
-        checkpoint = self.folder / "checkpoint.pt"
+        used = useful_devices(devices, n_trained=n_trained, n_held_out=n_held_out, batch=self.recipe.batch)
         job = Job(
             self.backbone,
             self.items,
@@ -115,7 +131,7 @@ class FineTuning:
             checkpoint,
             n_threads(),
         )
-        state, precision = train(job, devices, progress)
+        state, precision = train(job, used, progress)
         weights = self.folder / "weights.safetensors"
         temporary = weights.with_suffix(".writing")
         save_file({name: tensor.contiguous() for name, tensor in state.best.items()}, temporary)
@@ -126,20 +142,29 @@ class FineTuning:
             "modality": self.modality,
             "recipe": self.recipe.model_dump(),
             "n_classes": self.items.n_classes,
-            "n_trained": int((~is_held_out).sum()),
-            "n_held_out": int(is_held_out.sum()),
+            "n_trained": n_trained,
+            "n_held_out": n_held_out,
             "n_epochs": state.epoch,
             "best_epoch": state.best_epoch,
             "held_out_accuracy": state.best_accuracy,
             "seconds": sum(own["seconds"] for own in state.history),
             "history": state.history,
-            "devices": list(devices),
+            "devices": list(used),
             "precision": precision,
             "torch": str(torch.__version__),
             "weights_sha256": file_sha256(weights),
         }
-        write_whole(self.folder / "report.json", json.dumps(report, indent=2))
-        checkpoint.unlink(missing_ok=True)
+        # Last: with it the training counts as done.
+        write_whole(self.folder / "report.json", json.dumps(report, indent=2, allow_nan=False))
+
+
+def require_packages() -> None:
+    """Raise BenchmarkError, with what to install, where a package is missing that fine-tuning needs."""
+    if find_spec("lightning_fabric") is None:
+        raise BenchmarkError(
+            "fine-tuning needs the Python package lightning-fabric, which is not installed. Run: "
+            'pip install -e ".[finetune]"'
+        )
 
 
 class FinetunedBackbone(Backbone):

@@ -30,8 +30,8 @@ class TrainingItems:
 def held_out(items: TrainingItems, frac: float, seed: int) -> NDArray[np.bool_]:
     """Return (n,) bool, True for held-out items: of every class the share `frac`, rounded up.
 
-    Drawn by the hash of a picture's content and the seed: the same on every machine, and copies of a picture
-    are on one side. A class of one picture keeps it for training.
+    Drawn by the hash of a picture's content and the seed: the same on every machine. A class of one picture
+    keeps it for training. Copies of a picture are on one side: what trains in one class is held out in none.
     """
     keys = np.array([hashlib.sha256(f"{seed} {digest}".encode()).hexdigest() for digest in items.digests])
     is_held_out = np.zeros(len(items), bool)
@@ -40,4 +40,4 @@ def held_out(items: TrainingItems, frac: float, seed: int) -> NDArray[np.bool_]:
         contents = np.unique(keys[rows])
         n_held_out = min(math.ceil(frac * len(contents)), len(contents) - 1)
         is_held_out[rows] = np.isin(keys[rows], contents[: max(0, n_held_out)])
-    return is_held_out
+    return is_held_out & ~np.isin(keys, keys[~is_held_out])

@@ -9,10 +9,8 @@ from __future__ import annotations
 import functools
 import logging
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,24 +18,28 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from benchmark.errors import BenchmarkError
 from datasets.backbones.network import NetworkBackbone
 from datasets.devices import is_cuda
-from datasets.files import write_whole
-from datasets.finetuning.checkpoint import State, restore, save
+from datasets.finetuning.checkpoint import Kept, State, restore, save
 from datasets.finetuning.items import TrainingItems, held_out
 from datasets.finetuning.pictures import Share, TrainingPictures
+from datasets.finetuning.processes import Parcel, errors_of_users, polled, processes_ended
 from datasets.finetuning.recipe import Recipe
 from datasets.preprocessing import Preprocessing
 from datasets.progress import Progress
-from datasets.settings import Modality
+from datasets.settings import PLURALS, Modality
 
 MOST_WORKERS = 16
 WARM_UP_EPOCHS = 0.1
-_POLL_S = 1.0
+
+# Here and not in a function: it greets in every process, before anything of ours is called there.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -68,32 +70,53 @@ class Classifier(nn.Module):
 def train(job: Job, devices: tuple[str, ...], progress: Progress | None = None) -> tuple[State, str]:
     """Train until held-out items say stop; return the state with the best weights, and the precision.
 
-    progress: called with (pictures trained on, pictures of all passes), on one device by every step, on
-    several now and then. Raises what a training step raises.
+    devices: not more than `useful_devices` says. progress: called with (pictures trained on, pictures of all
+    passes), on one device by every step, on several now and then. Raises BenchmarkError for a picture that
+    cannot be read and for a loss that is not finite, and what else a training step raises.
     """
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets every process
     on_gpu, n = is_cuda(devices[0]), len(devices)
     precision = _precision(on_gpu)
     numbers = [int(device.partition(":")[2] or 0) for device in devices]
+    # A static graph may have parameters that no feature depends on, such as the head of a timm network.
+    strategy: Any = DDPStrategy(start_method="spawn", static_graph=True) if n > 1 else "auto"
     fabric = Fabric(
         accelerator="cuda" if on_gpu else "cpu",
         devices=numbers if on_gpu else n,
-        strategy="ddp_spawn" if n > 1 else "auto",
+        strategy=strategy,
         precision=precision,
     )
-    if n == 1:
-        _train(fabric, job, progress)
-    else:
-        with _polled(job.checkpoint.with_suffix(".progress"), progress) as told:
-            # As arguments of `launch`, Fabric would look for tensors in them, and refuses frozen classes.
-            fabric.launch(functools.partial(_train, job=job, progress=told))
+    with errors_of_users():
+        if n == 1:
+            _train(fabric, job, progress)
+        else:
+            parcel = Parcel.of(job, with_backbone=job.backbone)
+            with polled(job.checkpoint.with_suffix(".progress"), progress) as told, processes_ended():
+                # As arguments of `launch`, Fabric would look for tensors in them, and refuses frozen classes.
+                fabric.launch(functools.partial(_train_elsewhere, parcel=parcel, progress=told))
     return restore(job.checkpoint), precision
+
+
+def useful_devices(
+    devices: tuple[str, ...], *, n_trained: int, n_held_out: int, batch: int
+) -> tuple[str, ...]:
+    """Return as many devices as there is work for.
+
+    Each needs two pictures a step, for batch normalisation, and a held-out one: the first of these makes the
+    devices agree on the statistics of batch normalisation.
+    """
+    return devices[: max(1, min(n_trained // 2, batch // 2, n_held_out))]
 
 
 def _precision(on_gpu: bool) -> Any:
     if not on_gpu:
         return "32-true"
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+
+
+def _train_elsewhere(fabric: Fabric, parcel: Parcel, progress: Progress | None) -> None:
+    job: Job = parcel.unpacked()
+    torch.set_num_threads(max(1, job.n_threads // fabric.world_size))
+    _train(fabric, job, progress)
 
 
 def _train(fabric: Fabric, job: Job, progress: Progress | None) -> None:
@@ -104,7 +127,12 @@ def _train(fabric: Fabric, job: Job, progress: Progress | None) -> None:
     model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(_groups(model, recipe))
     network, stepped = fabric.setup(model, optimizer)
-    state = restore(job.checkpoint, model, optimizer)
+    parts: dict[str, Kept] = {
+        "network": model,
+        "optimizer": optimizer,
+        "precision": fabric.strategy.precision,
+    }
+    state = restore(job.checkpoint, parts)
     is_held_out = held_out(job.items, recipe.held_out_frac, recipe.seed)
     training, share = _loader(fabric, job, ~is_held_out, recipe.crop_frac)
     testing, _ = _loader(fabric, job, is_held_out, None)
@@ -120,7 +148,7 @@ def _train(fabric: Fabric, job: Job, progress: Progress | None) -> None:
         start, share.epoch = time.perf_counter(), state.epoch
         torch.manual_seed(_dropout_seed(recipe.seed, state.epoch, fabric.global_rank))
         network.train()
-        loss_sum = torch.zeros(1, device=fabric.device)
+        sums = torch.zeros(2, device=fabric.device)
         for step, (pixels, labels) in enumerate(training):
             at = state.epoch + step / n_steps
             for group in optimizer.param_groups:
@@ -129,14 +157,20 @@ def _train(fabric: Fabric, job: Job, progress: Progress | None) -> None:
             fabric.backward(loss)
             stepped.step()
             stepped.zero_grad()
-            loss_sum += loss.detach() * len(labels)
+            sums += torch.stack([loss.detach(), torch.ones_like(loss)]) * len(labels)
             if progress is not None and fabric.is_global_zero:
                 progress(round(at * n_rows), recipe.max_epochs * n_rows)
-        accuracy = _accuracy(fabric, network, testing, normalised)
+        loss_sum, n_trained = _summed(fabric, sums)
         state.epoch += 1
+        if not math.isfinite(loss_sum):
+            raise BenchmarkError(
+                f"fine-tuning on {PLURALS[job.modality]} diverged in pass {state.epoch}: the loss is not a "
+                "finite number. Give smaller `lr` and `head_lr` under [finetuning] in the suite."
+            )
+        accuracy = held_out_accuracy(fabric, network, testing, normalised, n=int(is_held_out.sum()))
         state.history.append(
             {
-                "loss": _summed(fabric, loss_sum)[0] / n_rows,
+                "loss": loss_sum / n_trained,
                 "held_out_accuracy": accuracy,
                 "seconds": time.perf_counter() - start,
             }
@@ -145,7 +179,7 @@ def _train(fabric: Fabric, job: Job, progress: Progress | None) -> None:
             trunk = {name: tensor.detach().cpu().clone() for name, tensor in model.trunk.state_dict().items()}
             state.best_epoch, state.best_accuracy, state.best = state.epoch, accuracy, trunk
         if fabric.is_global_zero:
-            save(job.checkpoint, state, model, optimizer)
+            save(job.checkpoint, state, parts)
     fabric.barrier()
 
 
@@ -182,14 +216,14 @@ def _loader(fabric: Fabric, job: Job, rows: NDArray[np.bool_], crop_frac: float 
         crop_frac=crop_frac,
         seed=job.recipe.seed,
     )
+    on_gpu, is_training = fabric.device.type == "cuda", crop_frac is not None
     share = Share(
         len(pictures),
         rank=fabric.global_rank,
         n_devices=fabric.world_size,
         seed=job.recipe.seed,
-        shuffled=crop_frac is not None,
+        shuffled=is_training,
     )
-    on_gpu = fabric.device.type == "cuda"
     # On a CPU reading is a small part, and a second process would take its cores from the arithmetic.
     n_workers = max(1, min(job.n_threads, MOST_WORKERS) // fabric.world_size) if on_gpu else 0
     batch = max(1, min(job.recipe.batch // fabric.world_size, len(share)))
@@ -197,8 +231,8 @@ def _loader(fabric: Fabric, job: Job, rows: NDArray[np.bool_], crop_frac: float 
         pictures,
         batch_size=batch,
         sampler=share,
-        # The last batch of a pass may be one picture, which batch normalisation cannot take.
-        drop_last=crop_frac is not None,
+        # One picture alone, the last of a pass, is what batch normalisation cannot take.
+        drop_last=is_training and len(share) % batch == 1,
         num_workers=n_workers,
         pin_memory=on_gpu,
         persistent_workers=n_workers > 0,
@@ -206,55 +240,19 @@ def _loader(fabric: Fabric, job: Job, rows: NDArray[np.bool_], crop_frac: float 
     return fabric.setup_dataloaders(loader, use_distributed_sampler=False), share
 
 
-def _accuracy(
-    fabric: Fabric, network: nn.Module, testing: Any, normalised: Callable[[Tensor], Tensor]
+def held_out_accuracy(
+    fabric: Fabric, network: nn.Module, testing: Any, normalised: Callable[[Tensor], Tensor], *, n: int
 ) -> float:
-    """Share of held-out items that are classified rightly, over all devices."""
+    """Share of the n held-out items that are classified rightly, over all devices."""
     network.eval()
-    counts = torch.zeros(2, device=fabric.device)
+    n_right = torch.zeros(1, device=fabric.device)
     with torch.inference_mode():
         for pixels, labels in testing:
-            right = network(normalised(pixels)).argmax(1) == labels
-            counts += torch.stack([right.sum(), torch.tensor(len(labels), device=fabric.device)])
-    n_right, n = _summed(fabric, counts)
-    return n_right / max(1.0, n)
+            n_right += (network(normalised(pixels)).argmax(1) == labels).sum()
+    return _summed(fabric, n_right)[0] / n
 
 
 def _summed(fabric: Fabric, values: Tensor) -> list[float]:
     """Sums over all devices."""
     summed: Any = fabric.all_reduce(values, reduce_op="sum")
     return list(map(float, summed.tolist()))
-
-
-@dataclass(frozen=True)
-class _Told:
-    """Progress written to a file: what another process can call."""
-
-    path: Path
-
-    def __call__(self, done: int, total: int) -> None:
-        write_whole(self.path, f"{done} {total}")
-
-
-@contextmanager
-def _polled(path: Path, progress: Progress | None) -> Iterator[_Told | None]:
-    """Yield a progress for other processes, and call ours with what they wrote."""
-    if progress is None:
-        yield None
-        return
-    is_over = threading.Event()
-
-    def poll() -> None:
-        while not is_over.wait(_POLL_S):
-            if path.is_file():
-                done, total = path.read_text(encoding="utf-8").split()
-                progress(int(done), int(total))
-
-    thread = threading.Thread(target=poll, daemon=True)
-    thread.start()
-    try:
-        yield _Told(path)
-    finally:
-        is_over.set()
-        thread.join()
-        path.unlink(missing_ok=True)

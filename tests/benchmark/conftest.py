@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from benchmark.registry import BACKBONES, DATASETS, METHODS
-
 CLASSES = {"circle": "red", "cross": "green", "square": "blue", "star": "orange", "wave": "purple"}
 
 MEAN_COLOUR = '''
@@ -62,13 +60,3 @@ def write_plugin(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
-
-
-@pytest.fixture
-def open_registries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test register plugins, and forget them afterwards."""
-    for registry in (METHODS, DATASETS, BACKBONES):
-        registry.discover()
-        for table in ("_entries", "_origins"):
-            monkeypatch.setattr(registry, table, dict(getattr(registry, table)))
-        monkeypatch.setattr(registry, "_is_frozen", False)

@@ -112,3 +112,17 @@ def test_what_a_suite_lacks_is_named(stored: Stored) -> None:
     missing = Selection(rows=selection.rows, seeds=selection.seeds, splits=("fold0",)).missing(runs)
     assert "zscmr (without triplets) on fold0 seed 1" in missing
     assert {"centred", "zscmr", "zscmr (without decoders)"} <= set(missing)
+
+
+def test_fine_tuning_chooses_among_runs_on_features_alone(stored: Stored) -> None:
+    plain, tuned = stored(), stored(finetune="seen")
+    pictures = stored(method="siamese", card={"input": "images"})
+    assert Selection(finetune="seen").of([plain, tuned, pictures]) == (tuned, pictures)
+    assert Selection(finetune="none").of([plain, tuned, pictures]) == (plain, pictures)
+
+
+def test_a_fine_tuned_suite_asks_for_frozen_before_and_after(stored: Stored) -> None:
+    suite = load_suite("default")[0].model_copy(update={"methods": ("zscmr",), "finetune": "seen"})
+    selection = Selection.of_suite(suite, [])
+    assert selection.rows == {("zscmr", ""), ("frozen", ""), ("frozen", "before fine-tuning")}
+    assert not selection.holds(stored().record)
