@@ -58,7 +58,7 @@ class EfficientNetLite0(NetworkBackbone):
     def lacks(cls) -> str:
         """See `Backbone`."""
         missing = [name for name in (CODE_PACKAGE, WEIGHTS_PACKAGE) if find_spec(name) is None]
-        return f"{_install()}" if missing else ""
+        return f"needs {' and '.join(missing)}: {_install()}" if missing else ""
 
     def published_weights(self) -> WeightsFile:
         """Return the file of the package, after comparing it with the pinned hash."""

@@ -69,7 +69,7 @@ class OpenClip(NetworkBackbone):
     @classmethod
     def lacks(cls) -> str:
         """See `Backbone`."""
-        return "" if find_spec("open_clip") else INSTALL
+        return "" if find_spec("open_clip") else f"needs open_clip_torch: {INSTALL}"
 
     def build(self) -> nn.Module:
         """Return the whole model, texts included: its files hold both encoders."""

@@ -85,7 +85,7 @@ class Timm(NetworkBackbone):
     @classmethod
     def lacks(cls) -> str:
         """See `Backbone`."""
-        return "" if find_spec("timm") else INSTALL
+        return "" if find_spec("timm") else f"needs timm: {INSTALL}"
 
     def build(self) -> nn.Module:
         """Return timm's network."""

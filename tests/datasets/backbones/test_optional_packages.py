@@ -167,7 +167,7 @@ def test_a_missing_extra_is_named_with_its_install_command(
     with pytest.raises(BenchmarkError) as caught:
         make_backbone(backbone_id)
     assert f"the Python package {package}, which is not installed. Run: {command}" in str(caught.value)
-    assert BACKBONES.get(family).lacks() == command
+    assert BACKBONES.get(family).lacks() == f"needs {package}: {command}"
 
 
 @pytest.mark.parametrize("family", ["timm", "open_clip"])
