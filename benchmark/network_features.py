@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -112,11 +113,16 @@ class NetworkFeatures:
 
         Of the backbone as it was published, whether or not features are read after fine-tuning.
         """
-        head = self._data.backbone.head()
-        if head is None:
+        if self._head is None:
             return None
         _, photos = self.of(split, "run", is_finetuned=False, stage=stage)
-        return LogitsOf(photos, *(part.numpy() for part in head))
+        return LogitsOf(photos, *self._head)
+
+    @functools.cached_property
+    def _head(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """Weight and bias of the published head, read once: the whole network is built for them."""
+        head = self._data.backbone.head()
+        return None if head is None else (head[0].numpy(), head[1].numpy())
 
     def _fine_tuned(self, split: ZeroShotSplit, phase: Phase, stage: Stage) -> dict[Modality, Backbone]:
         found: dict[Modality, Backbone] = {}

@@ -56,6 +56,9 @@ def features(
     from benchmark.suite import Suite
 
     of_datasets, of_backbones = options.words(datasets) or (), options.words(backbones) or ()
+    for flag, named in (("datasets", of_datasets), ("backbones", of_backbones)):
+        if not named:
+            raise BenchmarkError(f"--{flag} names none. `list {flag}` shows what there is.")
     if weights not in ("published", "random") and len(of_backbones) != 1:
         raise BenchmarkError("--weights FILE is of one backbone. Name one with --backbones.")
     suites = [

@@ -13,7 +13,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.registry import register_backbone
 from datasets.backbones import BackboneCard, without_model
 from datasets.backbones.network import NetworkBackbone
-from datasets.backbones.weights import PUBLISHED, Weights, WeightsFile, fill, read_tensors
+from datasets.backbones.weights import PUBLISHED, Weights, WeightsFile, fill, read_tensors, require_published
 from datasets.preprocessing import Normalisation
 
 if TYPE_CHECKING:
@@ -58,17 +58,14 @@ class EfficientNetLite0(NetworkBackbone):
     def lacks(cls) -> str:
         """See `Backbone`."""
         missing = [name for name in (CODE_PACKAGE, WEIGHTS_PACKAGE) if find_spec(name) is None]
-        return f"{_install()}" if missing else ""
+        return f"needs {' and '.join(missing)}: {_install()}" if missing else ""
 
     def published_weights(self) -> WeightsFile:
         """Return the file of the package, after comparing it with the pinned hash."""
         path = self._package_folder(WEIGHTS_PACKAGE) / WEIGHTS_FILE
         found = self.weights.sha256(path)
-        if found != WEIGHTS_SHA256:
-            raise BenchmarkError(
-                f"backbone '{self.card.id}': {path} has sha256 {found[:16]}…, expected "
-                f"{WEIGHTS_SHA256[:16]}…. Install the published file again: {_install('--force-reinstall ')}"
-            )
+        advice = f"Install the published file again: {_install('--force-reinstall ')}"
+        require_published(self.card.id, path, WEIGHTS_SHA256, found, advice)
         return WeightsFile(path, found, f"package {self.card.packages[1]}", is_published=True)
 
     def is_published(self, sha256: str) -> bool:

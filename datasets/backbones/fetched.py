@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.errors import BenchmarkError
-from datasets.backbones.weights import Weights
+from datasets.backbones.weights import Weights, first_sentence
 
 
 def fetched(
@@ -39,14 +39,32 @@ def fetched(
     try:
         return fetch()
     except Exception as error:  # of the net, the disk, the hub: each library has its own
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        reason = lines[0].partition(". ")[0]
         raise BenchmarkError(
             f"backbone '{backbone_id}': its weights {name} are not on this machine and cannot be fetched "
-            f"({reason}). Get them from {source} on one that can; {_elsewhere(known)}"
+            f"({first_sentence(error)}). Get them from {source} on one that can; {_elsewhere(known)}"
         ) from error
     finally:
         hub.setLevel(level)
+
+
+def fetched_from_url(backbone_id: str, weights: Weights, url: str, *, hash_prefix: str | None = None) -> Path:
+    """Return a published weights file of a URL: ours, the torch hub's, or fetched; see `fetched`.
+
+    hash_prefix: what the sha256 of a file that is fetched must begin with.
+    """
+    import torch
+
+    name = Path(url).name
+    hub = Path(torch.hub.get_dir()) / "checkpoints" / name
+    own = weights.folder / name if weights.folder else hub
+
+    def fetch() -> Path:
+        own.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(own), hash_prefix=hash_prefix)
+        return own
+
+    known = tuple(dict.fromkeys((own, hub)))
+    return fetched(backbone_id, weights, name=name, source=url, known=known, fetch=fetch)
 
 
 def _elsewhere(known: tuple[Path, ...]) -> str:

@@ -12,7 +12,7 @@ from benchmark.registry import register_backbone
 from datasets.backbones import UNKNOWN, BackboneCard
 from datasets.backbones.fetched import fetched
 from datasets.backbones.network import NetworkBackbone
-from datasets.backbones.weights import PUBLISHED, Weights, WeightsFile
+from datasets.backbones.weights import PUBLISHED, Weights, WeightsFile, first_sentence, holds_code
 from datasets.preprocessing import NORMALISATIONS, normalisation_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 READOUT = "encode_image, projected to the width shared with texts"
 INSTALL = 'pip install -e ".[open_clip]"'
-N_CLOSE = 5
+N_CLOSE, N_SHOWN = 5, 300
 
 
 @register_backbone
@@ -69,26 +69,31 @@ class OpenClip(NetworkBackbone):
     @classmethod
     def lacks(cls) -> str:
         """See `Backbone`."""
-        return "" if find_spec("open_clip") else INSTALL
+        return "" if find_spec("open_clip") else f"needs open_clip_torch: {INSTALL}"
 
     def build(self) -> nn.Module:
         """Return the whole model, texts included: its files hold both encoders."""
-        network: nn.Module = _open_clip().create_model(
-            self._name,
-            load_weights=False,
-            force_quick_gelu=bool(self._published.get("quick_gelu", False)),
-        )
+        try:
+            network: nn.Module = _open_clip().create_model(
+                self._name,
+                pretrained_hf=False,
+                force_quick_gelu=bool(self._published.get("quick_gelu", False)),
+            )
+        except Exception as error:  # text encoders of another library come from the net, even when empty
+            raise BenchmarkError(
+                f"backbone '{self.card.id}' cannot be built, text encoder included: {first_sentence(error)}."
+            ) from error
         return network
 
     def published_weights(self) -> WeightsFile:
         """Return the file of open_clip's hub, from its cache or fetched."""
-        hub_id = str(self._published.get("hf_hub") or "").strip("/")
+        hub_id, _, file_name = str(self._published.get("hf_hub") or "").rpartition("/")
         path = fetched(
             self.card.id,
             self.weights,
             name=f"of {self._pretrained}",
             source=f"the hub repository {hub_id}" if hub_id else str(self._published["url"]),
-            known=_cached(hub_id),
+            known=_cached(hub_id, file_name),
             fetch=lambda: Path(_open_clip().download_pretrained(self._published)),
         )
         return WeightsFile(path, self.weights.sha256(path), f"open_clip {self.model}", is_published=True)
@@ -103,7 +108,7 @@ class OpenClip(NetworkBackbone):
         try:
             _open_clip().load_checkpoint(network, str(weights.path), weights_only=True)
         except Exception as error:  # of pickle, zip, safetensors, shapes
-            reason = " ".join(str(error).split())[:300]
+            reason = "code in it is not run" if holds_code(error) else " ".join(str(error).split())[:N_SHOWN]
             raise BenchmarkError(
                 f"weights {weights.path} do not fit {self.card.id}: {reason}. Give tensors of this very "
                 "model: a state dict, as safetensors or a torch file without code."
@@ -111,6 +116,7 @@ class OpenClip(NetworkBackbone):
 
     def read_layer(self, network: Any) -> nn.Module:
         """Return the image encoder."""
+        network.visual.output_tokens = False  # CoCa's would give tokens beside the feature
         return network.visual  # type: ignore[no-any-return]
 
 
@@ -139,11 +145,12 @@ def _published(open_clip: Any, name: str, pretrained: str) -> dict[str, Any]:
     return dict(open_clip.get_pretrained_cfg(name, pretrained))
 
 
-def _cached(hub_id: str) -> tuple[Path, ...]:
-    """Where the hub's cache holds the weights."""
+def _cached(hub_id: str, file_name: str) -> tuple[Path, ...]:
+    """Where the hub's cache holds the weights, under the name given or the usual ones."""
     if not hub_id:
         return ()
     from huggingface_hub import try_to_load_from_cache
 
-    found = (try_to_load_from_cache(hub_id, name) for name in HUB_FILES)
+    names = (str(Path(file_name).with_suffix(".safetensors")), file_name) if file_name else HUB_FILES
+    found = (try_to_load_from_cache(hub_id, name) for name in names)
     return tuple(Path(path) for path in found if isinstance(path, str))

@@ -10,18 +10,30 @@ from typing import TYPE_CHECKING, Any
 from benchmark.errors import BenchmarkError
 from benchmark.registry import register_backbone
 from datasets.backbones import UNKNOWN, BackboneCard
-from datasets.backbones.fetched import fetched
+from datasets.backbones.fetched import fetched, fetched_from_url
 from datasets.backbones.network import NetworkBackbone
 from datasets.backbones.weights import PUBLISHED, Weights, WeightsFile, read_tensors
 from datasets.preprocessing import NORMALISATIONS, normalisation_of
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
-WITHOUT_LABELS = ("dino", "mae", "lvd142m", "lvd1689m", "fcmae", "ijepa")
+WITHOUT_LABELS = {"dino", "mae", "lvd142m", "lvd1689m", "fcmae", "ijepa"}
 """Words of tags whose pretraining used pictures without labels (DINO, MAE, DINOv2 and v3, FCMAE, I-JEPA)."""
+LARGER_IMAGENETS = {"in21k", "in22k", "in12k"}
+FOREIGN = {
+    *("clip", "openai", "laion400m", "laion2b", "laiona", "dfn2b", "dfn5b", "webli"),  # pictures with texts
+    *("merged2b", "datacomp1b"),
+    *("jft", "ig1b", "yfcc100m", "swag", "seer", "m30m", "m38m", "indomain"),  # other pictures
+    *("mim", "eupe"),  # EVA-02 and EUPE learn what networks say that saw pictures with texts
+    *("distilled", "ssld", "usi"),  # from teachers that saw more than the tag says
+    "mx",  # some of these DPN were first trained on 5,000 classes
+}
+"""Words of tags that stand for data or teachers beside the label set that the tag names."""
+FOREIGN_NETWORKS = {"beit", "beitv2", "beit3", "eva", "eva02", "flexivit"}
+"""First words of networks that learn from the outputs of others, whatever their tags say."""
 INSTALL = 'pip install -e ".[timm]"'
-N_CLOSE = 5
+N_CLOSE, N_SHOWN = 5, 300
 
 
 @register_backbone
@@ -37,14 +49,18 @@ class Timm(NetworkBackbone):
         self._config = _config(timm, model)
         with _on_no_device():
             network = timm.create_model(model, pretrained=False)
+        height, width = self._config.input_size[1:]
+        if height != width or not hasattr(network, "get_classifier"):
+            fault = "takes no square pictures" if height != width else "is made for no classifier"
+            raise BenchmarkError(f"timm's '{model}' {fault}: there is no feature to read. Take another one.")
         self.card = BackboneCard(
             id=self.id_of(model, self.layer),
             title=f"{model} of timm",
             dim=int(getattr(network, "head_hidden_size", network.num_features)),
-            image_size=int(self._config.input_size[-1]),
+            image_size=int(width),
             normalisation=normalisation_of(self._config.mean, self._config.std),
             readout="forward_head(pre_logits=True)",
-            supervised_on=label_set(str(self._config.tag or "")),
+            supervised_on=label_set(f"{model.partition('.')[0]}.{self._config.tag or ''}"),
             licence=str(self._config.license or UNKNOWN),
             packages=("timm",),
         )
@@ -69,7 +85,7 @@ class Timm(NetworkBackbone):
     @classmethod
     def lacks(cls) -> str:
         """See `Backbone`."""
-        return "" if find_spec("timm") else INSTALL
+        return "" if find_spec("timm") else f"needs timm: {INSTALL}"
 
     def build(self) -> nn.Module:
         """Return timm's network."""
@@ -79,27 +95,17 @@ class Timm(NetworkBackbone):
     def published_weights(self) -> WeightsFile:
         """Return the file of timm's hub, from its cache or fetched."""
         hub_id, url = self._config.hf_hub_id, self._config.url
-        name = f"model.safetensors of {hub_id}" if hub_id else Path(str(url)).name
-
-        def fetch() -> Path:
-            if hub_id:
-                return _from_hub(str(hub_id))
-            import torch
-
-            own = (self.weights.folder or Path(torch.hub.get_dir()) / "checkpoints") / name
-            if not own.is_file():
-                own.parent.mkdir(parents=True, exist_ok=True)
-                torch.hub.download_url_to_file(str(url), str(own))
-            return own
-
-        path = fetched(
-            self.card.id,
-            self.weights,
-            name=name,
-            source=f"the hub repository {hub_id}" if hub_id else str(url),
-            known=_cached(str(hub_id)) if hub_id else (),
-            fetch=fetch,
-        )
+        if hub_id:
+            path = fetched(
+                self.card.id,
+                self.weights,
+                name=f"model.safetensors of {hub_id}",
+                source=f"the hub repository {hub_id}",
+                known=_cached(str(hub_id)),
+                fetch=lambda: _from_hub(str(hub_id)),
+            )
+        else:
+            path = fetched_from_url(self.card.id, self.weights, str(url))
         return WeightsFile(path, self.weights.sha256(path), f"timm {self.model}", is_published=True)
 
     def is_published(self, sha256: str) -> bool:
@@ -111,16 +117,30 @@ class Timm(NetworkBackbone):
         assert weights.path is not None  # random weights fill nothing
         tensors = read_tensors(weights.path)
         try:
-            filled = _timm().create_model(
-                self.model, pretrained=True, pretrained_cfg_overlay={"state_dict": tensors}
-            )
-        except (RuntimeError, KeyError) as error:
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            raise BenchmarkError(
-                f"weights {weights.path} do not fit {self.card.id}: {' '.join(lines[:2])[:300]}. "
-                "Give weights of this very network."
-            ) from error
+            filled = self._filled({"state_dict": dict(tensors)})
+        except Exception as error:  # every network of timm has its own way to read older files
+            but_head = None if weights.is_published else self._filled_but_head(network, tensors)
+            if but_head is None:
+                raise BenchmarkError(
+                    f"weights {weights.path} do not fit {self.card.id}: "
+                    f"{' '.join(str(error).split())[:N_SHOWN]}. Give weights of this very network."
+                ) from error
+            filled = but_head
         network.load_state_dict(filled.state_dict())
+
+    def _filled(self, overlay: dict[str, Any]) -> nn.Module:
+        network: nn.Module = _timm().create_model(self.model, pretrained=True, pretrained_cfg_overlay=overlay)
+        return network
+
+    def _filled_but_head(self, network: nn.Module, tensors: dict[str, Tensor]) -> nn.Module | None:
+        """Fill all but the classifier, which a file may lack or have for other labels; None if that fails."""
+        names = self._config.classifier or ()
+        heads = tuple(f"{name}." for name in ((names,) if isinstance(names, str) else names))
+        own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(heads)}
+        try:
+            return self._filled({"state_dict": {**tensors, **own}, "label_offset": 0})
+        except Exception:
+            return None
 
     def read_layer(self, network: nn.Module) -> nn.Module:
         """Return the network up to its classifier."""
@@ -131,19 +151,24 @@ class Timm(NetworkBackbone):
         return network.get_classifier()  # type: ignore[no-any-return]
 
 
-def label_set(tag: str) -> str:
-    """Return the label set that a tag of timm names.
+def label_set(name: str) -> str:
+    """Return the label set that the name of a network of timm tells, with its tag; unknown when in doubt.
 
-    >>> label_set("a1_in1k"), label_set("fb_in22k_ft_in1k"), label_set("dino"), label_set("openai")
-    ('imagenet1k', 'imagenet21k', 'no labels', 'unknown')
+    >>> label_set("resnet50.a1_in1k"), label_set("convnext_base.fb_in22k_ft_in1k")
+    ('imagenet1k', 'imagenet21k')
+    >>> label_set("vit_base_patch16_224.dino"), label_set("vit_base_patch16_clip_224.openai_ft_in1k")
+    ('no labels', 'unknown')
     """
-    words = tag.split("_")
-    if {"in21k", "in22k", "in12k"} & set(words):
-        return "imagenet21k"
-    if any(word in WITHOUT_LABELS for word in words):
-        return "imagenet1k" if "in1k" in words else "no labels"
-    # in1k behind another source, as in laion2b_ft_in1k, says nothing of that source.
-    if "in1k" in words and not {"ft", "laion2b", "openai", "jft", "ig1b", "ssl", "swsl"} & set(words):
+    network, _, tag = name.partition(".")
+    kinds, words = set(network.split("_")), set(tag.split("_"))
+    if FOREIGN & words or network.split("_")[0] in FOREIGN_NETWORKS or "ssld" in kinds:
+        return UNKNOWN
+    if WITHOUT_LABELS & words and "ft" not in words:
+        return "no labels"
+    if LARGER_IMAGENETS & words:
+        return UNKNOWN if "dist" in words else "imagenet21k"  # TinyViT's teacher there is a CLIP
+    # "ft_in1k" behind anything else says nothing of what came before.
+    if "in1k" in words and ("ft" not in words or WITHOUT_LABELS & words):
         return "imagenet1k"
     return UNKNOWN
 
@@ -196,7 +221,7 @@ def _from_hub(hub_id: str) -> Path:
 
 
 def _pre_logits(network: Any) -> nn.Module:
-    from torch import Tensor, nn
+    from torch import nn
 
     class PreLogits(nn.Module):
         """The network up to the input of its classifier."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchmark.registry import register_backbone
 from datasets.backbones import BackboneCard, without_model
-from datasets.backbones.fetched import fetched
+from datasets.backbones.fetched import fetched_from_url
 from datasets.backbones.network import NetworkBackbone
-from datasets.backbones.weights import PUBLISHED, Weights, WeightsFile, fill, read_tensors
+from datasets.backbones.weights import PUBLISHED, Weights, WeightsFile, fill, read_tensors, require_published
 from datasets.preprocessing import NORMALISATIONS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class TorchvisionBackbone(NetworkBackbone):
     """One network of torchvision.
 
     title: how people call it. weights_name: of torchvision's list of weights. head_name: its classifier.
-    widths: layer -> facts, in the order of `layers`.
+    facts: of each layer, in the order of `layers`.
     """
 
     title: ClassVar[str]
@@ -79,29 +79,12 @@ class TorchvisionBackbone(NetworkBackbone):
 
     def published_weights(self) -> WeightsFile:
         """Return torchvision's file: ours, the torch hub's, or fetched."""
-        import torch
-
-        url = self._url()
-        name = Path(url).name
-        hub = Path(torch.hub.get_dir()) / "checkpoints" / name
-        own = self.weights.folder / name if self.weights.folder else hub
-
-        def fetch() -> Path:
-            own.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(own), hash_prefix=self._hash_prefix())
-            return own
-
-        path = fetched(
-            self.card.id,
-            self.weights,
-            name=name,
-            source=url,
-            known=tuple(dict.fromkeys((own, hub))),
-            fetch=fetch,
-        )
+        prefix = self._hash_prefix()
+        path = fetched_from_url(self.card.id, self.weights, self._url(), hash_prefix=prefix)
         sha256 = self.weights.sha256(path)
+        require_published(self.card.id, path, prefix, sha256, "Remove it: the next run fetches it again.")
         origin = f"torchvision {self.weights_name}.IMAGENET1K_V1"
-        return WeightsFile(path, sha256, origin, is_published=self.is_published(sha256))
+        return WeightsFile(path, sha256, origin, is_published=True)
 
     def is_published(self, sha256: str) -> bool:
         """Whether the hash begins as the published file's name says."""
