@@ -19,7 +19,7 @@ from datasets.settings import Modality
 
 @dataclass
 class TrainingPictures(Dataset[tuple[Tensor, int]]):
-    """Pictures with labels, (3, size, size) uint8 each.
+    """Pictures with labels, (size, size, 3) uint8 each: turning them is the device's work.
 
     Indexed by (epoch, row). crop_frac: edge of the random crop, of the picture's; None for whole pictures.
     Crops and mirrors are drawn from seed, epoch and row: no order of reading changes them.
@@ -41,7 +41,7 @@ class TrainingPictures(Dataset[tuple[Tensor, int]]):
         label = int(self.labels[row])
         if self.crop_frac is None:
             picture = self.preprocessing.picture(self.files[row], self.size, self.modality)
-            return torch.tensor(picture).permute(2, 0, 1), label
+            return torch.tensor(picture), label
         edge = math.ceil(self.size / self.crop_frac)
         picture = self.preprocessing.picture(self.files[row], edge, self.modality)
         rng = np.random.default_rng([self.seed, epoch, row])
@@ -49,7 +49,7 @@ class TrainingPictures(Dataset[tuple[Tensor, int]]):
         picture = picture[top : top + self.size, left : left + self.size]
         if rng.random() < 0.5:
             picture = picture[:, ::-1]
-        return torch.tensor(np.ascontiguousarray(picture)).permute(2, 0, 1), label
+        return torch.tensor(np.ascontiguousarray(picture)), label
 
 
 class Share(Sampler[tuple[int, int]]):

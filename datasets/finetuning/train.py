@@ -140,7 +140,7 @@ def _train(fabric: Fabric, job: Job, progress: Progress | None) -> None:
     mean, std = torch.tensor([channels.mean, channels.std], device=fabric.device).view(2, 1, 3, 1, 1)
 
     def normalised(pixels: Tensor) -> Tensor:
-        scaled: Tensor = (pixels.float() - mean) / std
+        scaled: Tensor = (pixels.permute(0, 3, 1, 2).float() - mean) / std
         return scaled.contiguous(memory_format=torch.channels_last)
 
     n_steps, n_rows = len(training), int((~is_held_out).sum())

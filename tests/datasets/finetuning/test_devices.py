@@ -90,11 +90,12 @@ def test_two_devices_share_every_pass_and_make_one_network(on_two):
     network.load_state_dict(kept)
     network.eval()
     pictures = TrainingPictures(names, items.labels, 16, DEFAULT, "photo")
-    mean, std = (torch.tensor(own).view(3, 1, 1) for own in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    mean, std = (torch.tensor(own) for own in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     right = []
     for row in np.flatnonzero(is_held_out).tolist():
         pixels, label = pictures[0, row]
-        right.append(int(network(((pixels / 255 - mean) / std)[None]).argmax()) == label)
+        picture = ((pixels / 255 - mean) / std).permute(2, 0, 1)
+        right.append(int(network(picture[None]).argmax()) == label)
     assert on_two.state.history[-1]["held_out_accuracy"] == pytest.approx(np.mean(right))
 
     # Progress arrives here; nothing is printed; nothing is left.

@@ -21,9 +21,9 @@ def windows(picture, size):
 def test_what_is_trained_on_is_a_window_or_its_mirror_of_the_larger_picture(cropped, items):
     for row in range(6):
         pixels, label = cropped[0, row]
-        assert (tuple(pixels.shape), label) == ((3, 16, 16), items.labels[row])
+        assert (tuple(pixels.shape), label) == ((16, 16, 3), items.labels[row])
         whole = DEFAULT.picture(items.files[row], 20, "photo")  # 16 / 0.8
-        assert pixels.permute(1, 2, 0).numpy().tobytes() in windows(whole, 16)
+        assert pixels.numpy().tobytes() in windows(whole, 16)
 
 
 def test_windows_and_mirrors_vary(cropped):
@@ -38,7 +38,7 @@ def test_a_window_is_drawn_from_seed_pass_and_row_alone(cropped, items):
 
 def test_held_out_pictures_are_whole(items):
     whole = TrainingPictures(items.files, items.labels, 16, DEFAULT, "photo")
-    assert (whole[4, 7][0].permute(1, 2, 0).numpy() == DEFAULT.picture(items.files[7], 16, "photo")).all()
+    assert (whole[4, 7][0].numpy() == DEFAULT.picture(items.files[7], 16, "photo")).all()
 
 
 def shares(n, n_devices, *, shuffled, epoch=0, seed=0):
