@@ -24,7 +24,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmark.registry import DATASETS
-from datasets.backbones.efficientnet_lite0 import EfficientNetLite0, _fold_batch_norms, _pooled
+from datasets.backbones.efficientnet_lite0 import EfficientNetLite0
 from datasets.base import DatasetIndex, Items
 from datasets.features import extract
 from datasets.pictures import file_sha256
@@ -39,11 +39,11 @@ Embed = Callable[[Tensor], Tensor]
 
 def variants() -> dict[str, Embed]:
     """Name -> (B, 3, 224, 224) uint8 -> (B, 1280) float32."""
-    plain, channels_last = BACKBONE.network(), BACKBONE.network().to(memory_format=torch.channels_last)
-    folded = _fold_batch_norms(BACKBONE.network()).to(memory_format=torch.channels_last)
+    plain, channels_last = BACKBONE.trainable(), BACKBONE.trainable().to(memory_format=torch.channels_last)
+    folded = BACKBONE.optimised(BACKBONE.trainable()).to(memory_format=torch.channels_last)
     return {
-        "fp32 plain, batch 8": in_batches(8, plain_nchw(plain)),
-        "fp32 channels_last, batch 4": in_batches(4, lambda part: _pooled(channels_last, scaled(part))),
+        "fp32 plain, batch 8": in_batches(8, lambda part: plain(scaled(part))),
+        "fp32 channels_last, batch 4": in_batches(4, lambda part: channels_last(scaled(part))),
         "fp32 as chosen (folded, batch 2)": BACKBONE.load("cpu", BACKBONE.card.normalisation),
         "bf16 autocast, channels_last, batch 4": in_batches(4, in_bfloat16(channels_last)),
         "bf16 autocast, folded, batch 4": in_batches(4, in_bfloat16(folded)),
@@ -54,14 +54,10 @@ def scaled(pictures: Tensor) -> Tensor:
     return (pictures.float() - 127) / 128
 
 
-def plain_nchw(network: torch.nn.Module) -> Embed:
-    return lambda part: network.extract_features(scaled(part)).mean((2, 3))
-
-
 def in_bfloat16(network: torch.nn.Module) -> Embed:
     def embed(part: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
-            return _pooled(network, scaled(part)).float()
+            return network(scaled(part)).float()
 
     return embed
 
