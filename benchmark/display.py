@@ -73,7 +73,7 @@ class SuiteDisplay:
                 bars.update(task, completed=done, total=total, status=f"{done}/{total}  {left}")
             elif now - shown > _PLAIN_EVERY_S:
                 shown = now
-                self.message(f"{title}: {done}/{total}, {left}")
+                self.message(f"{title}: {done}/{total}{', ' if left else ''}{left}")
 
         try:
             yield progress

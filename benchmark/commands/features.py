@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands import options
-from benchmark.commands.options import CacheDir, DataRoot, Device, Threads
+from benchmark.commands.options import CacheDir, DataRoot, Device, Plugins, Threads
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def features(
         bool, typer.Option("--skip-corrupt", help="Leave unreadable pictures out, as runs with this flag do.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines: JSON on stdout.")] = False,
+    plugin: Plugins = None,
     device: Device = None,
     threads: Threads = None,
     data_root: DataRoot = None,
@@ -39,8 +40,9 @@ def features(
 ) -> int:
     """Extract features for a list of data sets and backbones, and keep them for the runs to come.
 
-    Kept in shards: after Ctrl-C or a crash the same command goes on where it stopped, and of pictures that
-    changed, the features are made anew. What is kept depends on contents, preprocessing and weights alone.
+    Kept in shards: after Ctrl-C or a crash the same command goes on where it stopped. A picture that is
+    added or changed is noticed: the features of its data set's sketches, or photos, are then made anew. What
+    is kept depends on contents, preprocessing and weights alone.
 
     [bold]Examples[/bold]
 
@@ -50,7 +52,7 @@ def features(
 
     run_benchmark.py features --datasets folder --data-root DIR --device cuda:0,1
     """
-    device = options.set_up(device, threads, None)
+    device = options.set_up(device, threads, plugin)
     from benchmark.ahead import extract_ahead
     from benchmark.display import SuiteDisplay
     from benchmark.suite import Suite
