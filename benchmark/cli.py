@@ -75,7 +75,7 @@ def main() -> int:
     # machine too, and those of a matrix product the ranking that follows it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    errors = Console(stderr=True)
+    errors = Console(stderr=True, emoji=False)  # ids hold colons
 
     def say(text: str) -> None:
         errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)

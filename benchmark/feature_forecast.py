@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from benchmark.runner import features_of
 from datasets.backbones import Backbone
 from datasets.extraction import seconds_a_picture
 from datasets.features import n_missing
-from datasets.finetuning.finetuned import FineTuning
+from datasets.finetuning.finetuned import FineTuning, read_report
 from datasets.settings import Modality
 
 Counted = set[tuple[str, ...]]
@@ -171,8 +170,8 @@ def _at_most_s(tuning: FineTuning, devices: Sequence[str]) -> float | None:
     """Seconds of all passes that a training may take, by the last one of the same backbone and devices."""
     reports = sorted(tuning.folder.parent.glob("*/report.json"), key=lambda path: path.stat().st_mtime)
     for path in reversed(reports):
-        done = json.loads(path.read_text(encoding="utf-8"))
-        if done["devices"] == list(devices):
+        done = read_report(path.parent)
+        if done is not None and done["devices"] == list(devices):
             a_picture: float = done["seconds"] / (done["n_epochs"] * done["n_trained"])
             return a_picture * tuning.n_trained * tuning.recipe.max_epochs
     return None

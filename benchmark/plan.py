@@ -13,6 +13,7 @@ from benchmark.prepare import PreparedData
 from benchmark.records import Protocol
 from benchmark.registry import METHODS
 from benchmark.suite import Suite, suite_rows
+from datasets.class_vectors import CLASS_VECTORS_ID
 from datasets.splits import ZeroShotSplit
 from methods.base import RetrievalMethod
 
@@ -85,7 +86,7 @@ def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...
                 backbone=data.backbone.card.id,
                 preprocessing=data.backbone.steps(data.preprocessing),
                 weights_sha256=weights,
-                class_vectors_sha256=data.class_vectors_sha256(cell.method.card),
+                class_vectors_sha256=_named_vectors(cell, data),
                 finetuning=_keys(cell, data),
                 seed=seed,
             )
@@ -110,3 +111,11 @@ def _keys(cell: GridCell, data: PreparedData) -> tuple[str, ...]:
     if not cell.is_finetuned:
         return ()
     return tuple(tuning.key for tuning in data.features.fine_tunings(cell.split).values())
+
+
+def _named_vectors(cell: GridCell, data: PreparedData) -> str | None:
+    """Hash of the class vectors; of a file, with its name: tables choose rows by it."""
+    sha256 = data.class_vectors_sha256(cell.method.card)
+    if sha256 is None or data.suite.class_vectors == CLASS_VECTORS_ID:
+        return sha256
+    return f"{sha256} {data.class_vectors.kind}"

@@ -212,14 +212,23 @@ class Record(BaseModel):
         return str(self.class_vectors).rpartition(" (")[0]
 
     @property
+    def weights_choice(self) -> str:
+        """What a suite calls the weights of the backbone: "published", "random", or a file, by its name."""
+        is_published = not self.weights.startswith(("file ", "random"))
+        return "published" if is_published else self.weights.removeprefix("file ")
+
+    @property
     def reads_features(self) -> bool:
         """Whether the method reads what a backbone makes of pictures."""
         return bool(self.card.get("input") != "images")
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """Keys of the fine-tuned networks behind the features, none for a backbone as it is."""
-        return tuple(own.key for _, own in sorted(self.finetuning.items()))
+        """Hashes of the fine-tuned weights behind the features, none for a backbone as it is.
+
+        Not their keys: a training on another machine, or again after the cache was emptied, may give others.
+        """
+        return tuple(own.weights_sha256 for _, own in sorted(self.finetuning.items()))
 
     @property
     def depends_on_seed(self) -> bool:

@@ -26,8 +26,9 @@ class Selection:
 
     dataset: an id; "folder" and "precomputed" stand for every root. rows: (method, variant) pairs.
     preprocessing: a preset's id. codes: as in a record, such as "itq, 64 bits". metric_engine: records of an
-    older one are of other numbers. class_vectors: as in a suite; runs of methods that are given none are
-    always among these. finetune: "seen" or "none"; runs of methods that read pictures are among both.
+    older one are of other numbers. weights: "published", "random", or the name of a file. class_vectors: as
+    in a suite; runs of methods that are given none are always among these. finetune: as in a suite; runs of
+    methods that read pictures are among both.
     """
 
     dataset: str | None = None
@@ -40,6 +41,7 @@ class Selection:
     splits: tuple[str, ...] | None = None
     methods: tuple[str, ...] | None = None
     backbone: str | None = None
+    weights: str | None = None
     finetune: str | None = None
     codes: str | None = None
     metric_engine: str | None = None
@@ -70,6 +72,7 @@ class Selection:
             preprocessing=None if kind.brings_features else suite.preprocessing,
             splits=suite.splits if isinstance(suite.splits, tuple) else None,
             backbone=None if kind.brings_features else whole_id(suite.backbone),
+            weights=None if kind.brings_features else _weights_choice(suite.weights),
             finetune=suite.finetune,
             codes=str(Codes(suite.codes, suite.bits)),
             metric_engine=ENGINE_VERSION,
@@ -93,6 +96,7 @@ class Selection:
             (self.codes and (self.codes,), protocol.codes),
             (self.metric_engine and (self.metric_engine,), protocol.metric_engine),
             (self.backbone and (self.backbone,), record.backbone),
+            (self.weights and (self.weights,), record.weights_choice),
             ((self.finetune and record.reads_features and (self.finetune,)) or None, record.finetune),
             (self.rows, (record.method, record.variant)),
             (self.seeds, record.seed),
@@ -146,3 +150,8 @@ class Selection:
             if lacking:
                 gaps.append(f"{name} on {', '.join(lacking)}")
         return gaps
+
+
+def _weights_choice(weights: str) -> str:
+    """Return the choice of a suite as records know it: of a file, the name alone."""
+    return weights if weights in ("published", "random") else Path(weights).name

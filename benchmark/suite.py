@@ -250,5 +250,9 @@ def first_fault(error: ValidationError, model: type[BaseModel]) -> str:
     """Say in one line which field a validation refused, and why."""
     fault = error.errors()[0]
     field = ".".join(str(part) for part in fault["loc"])
+    for part in fault["loc"][:-1]:  # of a table within the file, such as [finetuning]
+        own = model.model_fields[part].annotation if part in model.model_fields else None
+        if isinstance(own, type) and issubclass(own, BaseModel):
+            model = own
     known = ", ".join(model.model_fields)
     return f"field '{field}': {fault['msg']} (got {fault.get('input')!r}). Known fields: {known}."

@@ -116,7 +116,10 @@ def committed_split(dataset: str, split_id: str, *, folder: str | None = None) -
 def _names(content: dict[str, object], key: str, path: Path) -> tuple[str, ...]:
     names = content.get(key)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise BenchmarkError(f"{path}: `{key}` must be a list of at least one class name, got {names!r}.")
+        raise BenchmarkError(
+            f"{path}: `{key}` must be a list of at least one class name in quotes, such as "
+            f'["cat", "2"], got {names!r}.'
+        )
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise BenchmarkError(f"{path}: `{key}` names {', '.join(repeated)} more than once.")

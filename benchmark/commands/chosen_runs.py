@@ -35,6 +35,7 @@ _HELP = {
         "methods": "Method ids, comma-separated.",
         "protocol": "Protocol of the data set.",
         "backbone": "Backbone id, with its layer.",
+        "weights": "published, random, or the name of a weights file.",
         "finetune": "seen or none.",
         "codes": 'real, sign, "itq, 64 bits", or a beginning such as itq.',
     },
@@ -109,6 +110,7 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
         "methods": {run.record.method for run in runs},
         "splits": {run.record.protocol.split for run in runs},
         "backbone": {run.record.backbone for run in runs},
+        "weights": {run.record.weights_choice for run in runs},
         "finetune": {run.record.finetune for run in runs},
         "preprocessing": {run.record.protocol.preset for run in runs},
         **{

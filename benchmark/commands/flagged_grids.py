@@ -11,7 +11,6 @@ from benchmark.prepare import PreparedData
 from benchmark.records import digest
 from benchmark.registry import DATASETS
 from benchmark.suite import CHOOSING, Suite, meets, names_apart
-from datasets.class_vectors import CLASS_VECTORS_ID
 
 
 def given(**flags: Any) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def changed(grids: Sequence[Suite], flags: Mapping[str, Any]) -> tuple[Suite, ..
     for suite in fitting(grids, flags)[0]:
         own = _changed(suite, dict(flags))
         if own != suite:
-            own = own.model_copy(update={"title": f"changed by --{', --'.join(flags)}"})
+            own = own.model_copy(update={"title": f"changed by --{', --'.join(flags).replace('_', '-')}"})
         twin = next(
             (one for one in found if own == one.model_copy(update={"part": own.part, "title": own.title})),
             None,
@@ -84,9 +83,11 @@ def _changed(suite: Suite, changes: dict[str, Any]) -> Suite:
 
 def _terms_without_pictures(changes: Mapping[str, Any]) -> dict[str, Any]:
     """What a suite says of backbone and preprocessing means nothing where features come with the data."""
-    usual = {name: Suite.model_fields[name].default for name in ("backbone", "preprocessing")}
-    for name, allowed in (("backbone", ()), ("preprocessing", (usual["preprocessing"],))):
-        if name in changes and changes[name] not in allowed:
+    names = ("backbone", "weights", "finetune", "preprocessing")
+    usual = {name: Suite.model_fields[name].default for name in names}
+    for name in names:
+        is_usual = name != "backbone" and changes.get(name) == usual[name]
+        if name in changes and not is_usual:
             raise BenchmarkError(
                 f"--{name} {changes[name]}: this data set brings features that were made elsewhere, so that "
                 f"no picture is read. Leave --{name} out."
@@ -103,12 +104,15 @@ def is_of(suite: Suite, grid: Suite) -> bool:
     return is_share and suite.part != grid.part and whole == grid
 
 
+_NEWER = ("class_vectors", "weights", "finetune", "finetuning")
+
+
 def own_name(data: PreparedData) -> str:
     """What tables of a grid of one's own are called: they overwrite those of no suite and no other grid."""
     protocol, suite = data.protocol(data.splits()[0]), data.suite
-    left_out = {"name", "title", "part"}
-    if suite.class_vectors == CLASS_VECTORS_ID:
-        left_out.add("class_vectors")  # such tables keep the names that they had before there was a choice
+    # Tables keep the names that they had before there was a choice.
+    usual = {name for name in _NEWER if getattr(suite, name) == Suite.model_fields[name].default}
+    left_out = {"name", "title", "part"} | usual
     own_terms = digest(suite.model_dump(mode="json", exclude=left_out))[:6]
     splits = suite.splits if isinstance(suite.splits, tuple) and len(suite.splits) < 3 else ()
     words = (protocol.dataset, *splits, protocol.protocol, *protocol.special_terms, own_terms)

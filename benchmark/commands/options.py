@@ -123,4 +123,4 @@ def progress_console() -> Console:
     """Return the console on stderr for everything that is not data."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(stderr=True, emoji=False)

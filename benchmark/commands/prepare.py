@@ -74,9 +74,10 @@ def prepare(
     try:
         work = plan(Doodle101.contents(), root, quickdraw=quickdraw, caltech101=caltech101)
         _say(work, display)
-        write_whole(root / "ATTRIBUTION.txt", _attribution(Doodle101.card))
-        with display.stage(f"making {dataset}") as progress:
-            build(work, progress)
+        if work.sketches or work.photos:  # a whole copy may lie where nothing can be written
+            write_whole(root / "ATTRIBUTION.txt", _attribution(Doodle101.card))
+            with display.stage(f"making {dataset}") as progress:
+                build(work, progress)
     except OSError as error:
         raise BenchmarkError(
             f"{error.filename or root} cannot be written: {error.strerror or error}. Free the disk, or name "

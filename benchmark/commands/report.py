@@ -51,9 +51,11 @@ def report(result: SuiteResult, name: str, results_dir: Path, display: SuiteDisp
         paths += _draw_retrieval(result, comparison, figures / f"{name}-retrieval")
         progress(4, 4)
     seconds = sum(sum(run.record.phases_s.values()) for run in result.runs)
+    networks = {own.key: own.seconds for run in result.runs for own in run.record.finetuning.values()}
+    trained = f", fine-tuning before them {duration(sum(networks.values()))}" if networks else ""
     display.message(
         f"{result.n_executed} runs executed, {len(result.runs) - result.n_executed} kept; "
-        f"all of them took {duration(seconds)}."
+        f"all of them took {duration(seconds)}{trained}."
     )
     console = Console()
     for path in paths:

@@ -27,9 +27,9 @@ def first_stage_text(found: FirstStage) -> str:
     if not found:
         return ""
     return (
-        "one backbone a modality was fine-tuned as a classifier of the seen classes of each split, until "
-        f"held-out pictures of these said stop: {'; '.join(_outcomes(found))}. The row `frozen` reads the "
-        "fine-tuned backbones, `frozen (before fine-tuning)` the pretrained one."
+        "one backbone a modality was fine-tuned as a classifier of the seen classes of each split, and kept "
+        f"as it classified held-out pictures of these best: {'; '.join(_outcomes(found))}. The row `frozen` "
+        "reads the fine-tuned backbones, `frozen (before fine-tuning)` the pretrained one."
     )
 
 
@@ -41,9 +41,10 @@ def _outcomes(found: FirstStage) -> Iterator[str]:
         accuracy = statistics.fmean(one.held_out_accuracy for one in facts)
         epochs = sorted({one.best_epoch for one in facts})
         passes = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+        n_epochs = sorted({str(one.n_epochs) for one in facts}, key=int)
         precision = ", ".join(sorted({one.precision for one in facts}))
         yield (
             f"{PLURALS[modality]} {accuracy:.1%} of {sum(one.n_held_out for one in facts):,} held out, after "
-            f"{passes} of at most {facts[0].recipe.get('max_epochs')} passes over "
-            f"{sum(one.n_trained for one in facts):,} ({precision})"
+            f"{passes} of {' or '.join(n_epochs)} passes over {sum(one.n_trained for one in facts):,} "
+            f"({precision}, {sum(one.seconds for one in facts):,.0f} s)"
         )

@@ -17,6 +17,7 @@ from benchmark.reporting.first_stage import first_stage_text
 from benchmark.reporting.published import beside
 from datasets.class_vectors import CLASS_VECTORS
 from datasets.contamination import total_sentence
+from datasets.given import ID as GIVEN
 from datasets.settings import PLURALS, QUERIES, SETTINGS
 from metrics.definitions import parse
 
@@ -149,7 +150,8 @@ def _exposure(comparison: Comparison) -> Iterator[str]:
     protocol, backbone = comparison.protocol, comparison.backbone
     others = f"was trained on {comparison.supervised_on} data: not strictly zero-shot"
     if text := _STRICTNESS.get(comparison.supervised_on, others):
-        yield f"{backbone} {text}."
+        who = "the network behind the features" if backbone == GIVEN else backbone
+        yield f"{who} {text}."
     for fold in comparison.folds:
         found = exposure(fold.protocol, comparison.supervised_on)
         if found is None:

@@ -28,6 +28,7 @@ _FLAGS = {
     "relevance": "--relevance",
     "preprocessing": "--preprocessing",
     "backbone": "--backbone",
+    "weights_sha256": "--weights",
     "finetune": "--finetune",
     "codes": "--codes",
     "metric_engine": "--suite",  # which takes the present engine alone
@@ -130,9 +131,10 @@ def newest(runs: Sequence[StoredRun]) -> tuple[dict[str, dict[str, list[StoredRu
 
 def _check_same_networks(runs: Sequence[StoredRun]) -> None:
     for split, of_split in _by_split(run for run in runs if run.record.networks).items():
-        keys = [", ".join(key[:12] for key in run.record.networks) for run in of_split]
-        if len(set(keys)) > 1:
-            raise BenchmarkError(_refusal({f"networks fine-tuned for '{split}'": keys}, of_split))
+        weights = [", ".join(sha256[:12] for sha256 in run.record.networks) for run in of_split]
+        if len(set(weights)) > 1:
+            refusal = _refusal({f"networks fine-tuned for '{split}'": weights}, of_split)
+            raise BenchmarkError(f"{refusal} Or run the suite again with --rerun all.")
 
 
 def _terms(record: Record) -> dict[str, str]:

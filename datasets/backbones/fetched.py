@@ -69,4 +69,5 @@ def fetched_from_url(backbone_id: str, weights: Weights, url: str, *, hash_prefi
 
 def _elsewhere(known: tuple[Path, ...]) -> str:
     put = f"put the file at {known[0]}, or " if known else ""
-    return f"{put}pass it with --weights FILE. --weights random runs without, for a trial."
+    what = "it" if known else "the file"
+    return f"{put}pass {what} with --weights FILE. --weights random runs without, for a trial."

@@ -12,7 +12,7 @@ from benchmark.registry import register_dataset
 from datasets.base import DatasetCard, DatasetIndex, Items, Progress, SketchPhotoDataset
 from datasets.checks import require_readable
 from datasets.doodle101.contents import Contents, Photo, Sketch, read_contents
-from datasets.doodle101.look import MODALITIES, Look, is_absent, look, sketch_findings
+from datasets.doodle101.look import COMMAND, MODALITIES, Look, is_absent, look, sketch_findings
 from datasets.splits import ZeroShotSplit, committed_split, committed_split_ids
 from datasets.survey import ClassCount, Finding, Survey
 
@@ -21,7 +21,6 @@ DOWNLOADS = (
     "https://console.cloud.google.com/storage/quickdraw_dataset/full/simplified) and Caltech-101 "
     "(https://data.caltech.edu/records/mzrjq-6wc02, unpack 101_ObjectCategories.tar.gz)"
 )
-COMMAND = "run_benchmark.py prepare doodle101 --quickdraw DIR --caltech101 DIR"
 
 
 def default_root() -> Path:

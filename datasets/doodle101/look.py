@@ -16,7 +16,8 @@ from datasets.survey import Finding
 
 MODALITIES = ("sketch", "photo")
 N_NAMED = 10
-REMEDY = "`run_benchmark.py prepare doodle101` makes what is missing."
+COMMAND = "run_benchmark.py prepare doodle101 --quickdraw DIR --caltech101 DIR"
+REMEDY = f"`{COMMAND}` makes what is missing, with --data-root DIR where the copy lies elsewhere."
 
 
 @dataclass(frozen=True)

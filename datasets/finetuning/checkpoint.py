@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,12 @@ def restore(path: Path, parts: Mapping[str, Kept] | None = None) -> State:
         state, kept = State(**content["state"]), content["parts"]
     except Exception:  # of zip and pickle, for a damaged file: the training starts again
         return State()
-    for name, part in (parts or {}).items():
-        part.load_state_dict(kept[name])
+    fresh = {name: copy.deepcopy(part.state_dict()) for name, part in (parts or {}).items()}
+    try:
+        for name, part in (parts or {}).items():
+            part.load_state_dict(kept[name])
+    except (KeyError, RuntimeError, ValueError):  # of another version of the network's library
+        for name, part in (parts or {}).items():
+            part.load_state_dict(fresh[name])
+        return State()
     return state

@@ -50,7 +50,10 @@ class FineTuning:
 
     @functools.cached_property
     def key(self) -> str:
-        """Hex sha256 of everything that the weights depend on but machine and rounding."""
+        """Hex sha256 of everything that the weights depend on but machine and rounding.
+
+        Not the order of the items: they train in that of their contents.
+        """
         rows = sorted(zip(self.items.digests, self.items.labels.tolist(), strict=True))
         content = {
             "version": VERSION,
@@ -82,11 +85,12 @@ class FineTuning:
     @property
     def is_done(self) -> bool:
         """Whether the weights are there."""
-        return (self.folder / "report.json").is_file() and (self.folder / "weights.safetensors").is_file()
+        return read_report(self.folder) is not None and (self.folder / "weights.safetensors").is_file()
 
     def report(self) -> dict[str, Any]:
         """Return what was done and measured, after `run`."""
-        report: dict[str, Any] = json.loads((self.folder / "report.json").read_text(encoding="utf-8"))
+        report = read_report(self.folder)
+        assert report is not None  # `run` writes it, and makes a damaged one anew
         return report
 
     def run(self, devices: Sequence[str], progress: Progress | None = None) -> FinetunedBackbone:
@@ -95,6 +99,8 @@ class FineTuning:
         A second process that wants the same one waits for the first. Raises BenchmarkError where a package is
         missing or the items are too few.
         """
+        if not self.is_done:
+            require_packages()
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint = self.folder / "checkpoint.pt"
         with FileLock(self.folder.with_suffix(".lock")):
@@ -108,7 +114,6 @@ class FineTuning:
         return FinetunedBackbone(self.backbone, self.folder)
 
     def _train(self, checkpoint: Path, devices: tuple[str, ...], progress: Progress | None) -> None:
-        require_packages()
         import torch
         from safetensors.torch import save_file
 
@@ -124,7 +129,7 @@ class FineTuning:
         used = useful_devices(devices, n_trained=n_trained, n_held_out=n_held_out, batch=self.recipe.batch)
         job = Job(
             self.backbone,
-            self.items,
+            self.items.in_order(),
             self.recipe,
             self.modality,
             self.preprocessing,
@@ -158,6 +163,15 @@ class FineTuning:
         write_whole(self.folder / "report.json", json.dumps(report, indent=2, allow_nan=False))
 
 
+def read_report(folder: Path) -> dict[str, Any] | None:
+    """Return what a training wrote of itself; None where it did not end, or the file is damaged."""
+    try:
+        content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and "weights_sha256" in content else None
+
+
 def require_packages() -> None:
     """Raise BenchmarkError, with what to install, where a package is missing that fine-tuning needs."""
     if find_spec("lightning_fabric") is None:
@@ -175,14 +189,14 @@ class FinetunedBackbone(Backbone):
     def __init__(self, base: NetworkBackbone, folder: Path) -> None:
         self.base, self.folder = base, folder
         self.layers, self.model, self.layer, self.weights = base.layers, base.model, base.layer, base.weights
-        self.report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        self.report = read_report(folder) or {}
         self.card = replace(base.card, readout=f"{base.card.readout}, fine-tuned on seen classes")
 
     def weights_file(self) -> WeightsFile:
         """Return the file that fine-tuning wrote. Raises BenchmarkError for one that changed since."""
         path = self.folder / "weights.safetensors"
         sha256 = self.weights.sha256(path)
-        if sha256 != self.report["weights_sha256"]:
+        if sha256 != self.report.get("weights_sha256"):
             raise BenchmarkError(
                 f"fine-tuned weights {path} are not those that were written. Remove {self.folder}: the next "
                 "run makes them anew."

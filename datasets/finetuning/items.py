@@ -26,6 +26,13 @@ class TrainingItems:
     def __len__(self) -> int:
         return len(self.files)
 
+    def in_order(self) -> TrainingItems:
+        """Return the items in the order of contents and labels: crops and shuffles are drawn by position."""
+        rows = np.lexsort((self.labels, np.array(self.digests))).tolist()
+        return TrainingItems(
+            [self.files[i] for i in rows], [self.digests[i] for i in rows], self.labels[rows], self.n_classes
+        )
+
 
 def held_out(items: TrainingItems, frac: float, seed: int) -> NDArray[np.bool_]:
     """Return (n,) bool, True for held-out items: of every class the share `frac`, rounded up.

@@ -188,7 +188,7 @@ def test_the_record_says_what_is_known_of_the_features(
     with np.load(root / "photo.npz") as file:
         assert file["features"].shape == (60, 192)
     printed = capsys.readouterr().out
-    assert "precomputed was trained on unknown data: not strictly zero-shot." in printed
+    assert "the network behind the features was trained on unknown data: not strictly zero-shot." in printed
     assert "retrieval" not in printed
     assert "pr.png" in printed
 

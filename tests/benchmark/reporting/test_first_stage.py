@@ -11,7 +11,7 @@ from benchmark.reporting.footnotes import footnotes
 def tuned(key="k", accuracy=0.9, best=3, precision="32-true", n_trained=900, n_held_out=100):
     return {
         "key": key * 64,
-        "weights_sha256": "w" * 64,
+        "weights_sha256": key * 64,
         "recipe": {"max_epochs": 20},
         "n_trained": n_trained,
         "n_held_out": n_held_out,
@@ -39,8 +39,8 @@ def test_the_footnote_gives_means_over_splits_and_counts_of_all(make_run):
     runs = [make_run(split=split, finetune="seen", finetuning=own) for split, own in of_splits.items()]
     text = first_stage_text(first_stage(run.record for run in runs))
     assert (
-        "sketches 75.0% of 220 held out, after 2 to 9 of at most 20 passes over 2,000 (32-true); "
-        "photos 98.0% of 200 held out, after 5 of at most 20 passes over 1,800 (32-true, bf16-mixed)."
+        "sketches 75.0% of 220 held out, after 2 to 9 of 5 or 12 passes over 2,000 (32-true, 120 s); "
+        "photos 98.0% of 200 held out, after 5 of 8 passes over 1,800 (32-true, bf16-mixed, 120 s)."
     ) in text
 
 
@@ -84,6 +84,14 @@ def test_rows_on_networks_of_different_recipes_are_refused(make_run):
     told = r"networks fine-tuned for 'fold0' is 'a+, a+' in 1 \(cca\) and 'b+, b+' in 1 \(centred\)"
     with pytest.raises(BenchmarkError, match=told):
         compare(runs)
+
+
+def test_rows_on_networks_trained_twice_by_one_recipe_are_refused(make_run):
+    facts = {name: both(key="a") for name in ("cca", "centred")}
+    for own in facts["centred"]["finetuning"].values():
+        own["weights_sha256"] = "f" * 64
+    with pytest.raises(BenchmarkError, match=r"'fold0' is .*cca.*centred.*--rerun all"):
+        compare([make_run(name, **own) for name, own in facts.items()])
 
 
 def test_a_row_on_newer_networks_supersedes_the_older_one(make_run):

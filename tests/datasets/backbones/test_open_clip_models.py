@@ -133,7 +133,7 @@ def test_without_the_net_the_message_says_where_the_file_is_and_how_to_pass_it(
     with pytest.raises(
         BenchmarkError,
         match=rf"its weights of {tag} are not on this machine and cannot be fetched \(Failed to download .*"
-        rf"Get them from the hub repository {repository} on one that can; pass it with --weights FILE\.",
+        rf"Get them from the hub repository {repository} on one that can; pass the file with --weights",
     ):
         make_backbone(f"open_clip:tiny/{tag}").weights_file()
 

@@ -184,7 +184,7 @@ def test_without_the_net_the_message_says_where_the_file_is_and_how_to_pass_it(
         BenchmarkError,
         match=rf"model\.safetensors of timm/{WITH_HEAD} are not on this machine and cannot be fetched "
         rf"\(no such host\)\. Get them from the hub repository timm/{WITH_HEAD} on one that can; "
-        r"pass it with --weights FILE\. --weights random",
+        r"pass the file with --weights FILE\. --weights random",
     ):
         make_backbone(f"timm:{WITH_HEAD}").weights_file()
 
