@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,28 @@ def test_runs_of_other_weights_are_other_runs_and_stand_in_no_common_table(
     code, _, err = call("table", "--dataset", records[0].protocol.dataset)
     assert code == 1
     assert "3 runs were not measured the same way: weights_sha256 is" in err
+    assert "--weights" in err
+
+
+@pytest.mark.parametrize("chosen", ["published", "random", "mine.safetensors"])
+def test_tables_choose_runs_by_their_weights(run: Run, other: Path, call: Call, chosen: str) -> None:
+    for weights in ("published", "random", str(other)):
+        run(weights)
+    code, out, _ = call("table", "--weights", chosen, "--format", "json")
+    assert code == 0
+    assert (chosen in json.loads(out)["weights"]) == (chosen != "published")
+
+
+def test_a_suite_takes_the_runs_with_its_own_weights(run: Run, other: Path, call: Call) -> None:
+    for weights in ("published", "random", str(other)):
+        run(weights)
+    suite = other.with_name("t.toml")
+    suite.write_text(
+        f'title = "t"\ndataset = "folder"\nmethods = ["frozen"]\nbackbone = "resnet50"\nweights = "{other}"\n'
+    )
+    code, out, _ = call("table", "--suite", suite, "--format", "json")
+    assert code == 0
+    assert json.loads(out)["weights"] == "file mine.safetensors"
 
 
 def test_a_dry_run_fetches_nothing_and_says_what_a_run_would(

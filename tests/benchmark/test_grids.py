@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.commands.flagged_grids import changed, fitting, given, is_of
+from benchmark.commands.flagged_grids import changed, fitting, given, is_of, own_name
 from benchmark.errors import BenchmarkError
 from benchmark.prepare import PreparedData, Where
+from benchmark.records import digest
 from benchmark.registry import register_dataset
 from benchmark.runner import grids_of
 from benchmark.suite import Suite, load_suite
@@ -263,6 +264,18 @@ def test_results_of_a_divided_grid_bear_its_name_and_those_of_chosen_splits_do_n
     assert [is_of(own, grid) for own in (grid, *divide("all"))] == [True] * 4
     assert not is_of(divide(("sake",))[0], grid)
     assert not is_of(divide("all")[0].model_copy(update={"setting": "gzs/heldout"}), grid)
+
+
+def test_tables_made_by_flags_keep_the_names_they_had_before_there_were_backbones_to_choose() -> None:
+    suite = Suite(name="s", title="t", methods=("frozen",), splits=("fold0",))
+    data = PreparedData(suite, Where(Path("cache"), Path("results")))
+    data.__dict__["file_list_sha256"] = "-"  # which a name does not hold
+    newer = ("class_vectors", "weights", "finetune", "finetuning")
+    terms = suite.model_dump(mode="json", exclude={"name", "title", "part", *newer})
+    assert own_name(data) == f"emoji54-fold0-cross_artist-{digest(terms)[:6]}"
+    other = PreparedData(suite.model_copy(update={"weights": "random"}), data.where)
+    other.__dict__["file_list_sha256"] = "-"
+    assert own_name(other) != own_name(data)
 
 
 def test_splits_of_one_family_stay_one_grid(divide: Callable[..., tuple[Suite, ...]]) -> None:

@@ -120,6 +120,15 @@ def test_a_folder_of_ones_own_may_be_named(
     assert f"--data-root {tmp_path / 'mine'}" in capsys.readouterr().out.splitlines()[-1]
 
 
+def test_a_whole_copy_is_left_as_it_is(prepare: Call, call: Call, home: Path) -> None:
+    assert prepare() == 0
+    root = home / "zs-sbir-benchmark" / "doodle101"
+    (root / "ATTRIBUTION.txt").unlink()
+    before = sorted(path.name for path in root.iterdir())
+    assert call("prepare", "doodle101") == 0
+    assert sorted(path.name for path in root.iterdir()) == before
+
+
 def test_ctrl_c_loses_nothing_that_was_made(
     prepare: Call, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:

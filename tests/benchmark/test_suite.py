@@ -47,6 +47,10 @@ def test_an_unknown_suite_names_the_known_ones() -> None:
         ('title = "x"\nmethods = ["frozen"]\nsplit = ["fold0"]', "field 'split'"),
         ('title = "x"\nmethods = ["frozen"]\nfeature_norm = "none"', "'centred' or 'raw'"),
         ('title = "x"\nmethods = ["frozen"]\nseeds = []', "field 'seeds'"),
+        (
+            'title = "x"\nmethods = ["frozen"]\n[finetuning]\nmax_epoch = 1',
+            "field 'finetuning.max_epoch': .*Known fields: max_epochs, patience",
+        ),
     ],
 )
 def test_a_wrong_suite_file_is_refused_by_its_field(tmp_path: Path, text: str, message: str) -> None:

@@ -43,6 +43,16 @@ def test_a_finished_one_leaves_weights_and_report_alone(tuning):
     assert {path.name for path in made.folder.iterdir()} == {"weights.safetensors", "report.json"}
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_one_whose_report_is_damaged_is_trained_again(text, tuning, n_trainings):
+    made = tuning()
+    sha256 = made.run(("cpu",)).weights_sha256()
+    (made.folder / "report.json").write_text(text)
+    assert not made.is_done
+    assert made.run(("cpu",)).weights_sha256() == sha256
+    assert len(n_trainings) == 2
+
+
 def test_what_a_kill_left_between_report_and_end_is_removed(tuning, n_trainings):
     made = tuning()
     made.run(("cpu",))
