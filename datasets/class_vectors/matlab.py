@@ -7,7 +7,6 @@ seagull, seal. It puts the vector of `metal` for armor and for axe.
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
+from datasets.array_files import read_arrays
 from datasets.class_vectors.arrays import NamedVectors
 from datasets.class_vectors.names import letters
 from datasets.classes import class_facts
@@ -37,15 +37,8 @@ def read_mat(path: Path) -> NamedVectors:
     Raises BenchmarkError for a file without it, for one of another shape, and for a file of version 7.3
     (HDF5) where h5py is not installed.
     """
-    try:
-        array, there = _variable(path)
-    except BenchmarkError:
-        raise
-    except Exception as error:  # scipy and h5py have faults of their own for damaged files
-        raise BenchmarkError(
-            f"--class-vectors {path} cannot be read as a MATLAB file ({type(error).__name__}: {error}). "
-            "Fetch it again, or give an .npz with names and vectors."
-        ) from error
+    contents = read_arrays(path, (VARIABLE,), "--class-vectors")
+    array, there = contents.arrays.get(VARIABLE), contents.names
     names = zscmr_order()
     shape = None if array is None else array.shape
     if array is None or array.ndim != 2 or len(array) != len(names) or array.dtype.kind not in "fiu":
@@ -59,27 +52,6 @@ def read_mat(path: Path) -> NamedVectors:
     if twins := _twins(names, array):
         form += f", one vector for {twins}"
     return NamedVectors(path, form, zip(names, array, strict=True))
-
-
-def _variable(path: Path) -> tuple[NDArray[Any] | None, tuple[str, ...]]:
-    """The variable, and the names of all."""
-    import scipy.io
-
-    try:
-        there = tuple(name for name, _, _ in scipy.io.whosmat(path))
-        return scipy.io.loadmat(path, variable_names=[VARIABLE]).get(VARIABLE), there
-    except NotImplementedError:  # version 7.3 is HDF5 inside
-        try:
-            h5py: Any = importlib.import_module("h5py")
-        except ImportError as error:
-            raise BenchmarkError(
-                f"--class-vectors {path}: a MATLAB file of version 7.3 (HDF5) needs the package h5py: "
-                'pip install -e ".[mat]". Or write it in MATLAB with save(..., "-v7").'
-            ) from error
-        with h5py.File(path) as file:
-            there = tuple(name for name in file if not name.startswith("#"))
-            # MATLAB's arrays lie transposed in HDF5.
-            return (np.asarray(file[VARIABLE][()]).T if VARIABLE in there else None), there
 
 
 def _twins(names: tuple[str, ...], rows: NDArray[Any]) -> str:
