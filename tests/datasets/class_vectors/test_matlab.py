@@ -124,5 +124,5 @@ def test_without_h5py_the_way_to_install_it_is_said(tmp_path, monkeypatch):
         raise ImportError(name)
 
     monkeypatch.setattr("datasets.array_files.importlib.import_module", no_package)
-    with pytest.raises(BenchmarkError, match=r'MATLAB 7\.3 file \(HDF5\) needs .*pip install h5py'):
+    with pytest.raises(BenchmarkError, match=r"MATLAB 7\.3 file \(HDF5\) needs .*pip install h5py"):
         open_class_vectors(str(path))
