@@ -71,7 +71,7 @@ def grid(suite: Suite, splits: Iterable[ZeroShotSplit]) -> tuple[GridCell, ...]:
 def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...]:
     """Turn cells into runs, one a seed; without randomness in method or codes, the first seed alone."""
     runs = []
-    weights, seeds = data.backbone.weights_sha256(), data.suite.seeds
+    weights, seeds = data.backbone.weights_file(), data.suite.seeds
     for cell in cells:
         protocol, source = data.protocol(cell.split), source_sha256(cell.method)
         is_random = cell.method.card.is_random or data.codes.kind.is_itq
@@ -85,7 +85,7 @@ def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...
                 validation_classes=cell.split.validation,
                 backbone=data.backbone.card.id,
                 preprocessing=data.backbone.steps(data.preprocessing),
-                weights_sha256=weights,
+                weights_sha256=_with_name(weights.sha256, weights.origin, data.suite.weights == "published"),
                 class_vectors_sha256=_named_vectors(cell, data),
                 finetuning=_keys(cell, data),
                 seed=seed,
@@ -114,8 +114,12 @@ def _keys(cell: GridCell, data: PreparedData) -> tuple[str, ...]:
 
 
 def _named_vectors(cell: GridCell, data: PreparedData) -> str | None:
-    """Hash of the class vectors; of a file, with its name: tables choose rows by it."""
     sha256 = data.class_vectors_sha256(cell.method.card)
-    if sha256 is None or data.suite.class_vectors == CLASS_VECTORS_ID:
-        return sha256
-    return f"{sha256} {data.class_vectors.kind}"
+    if sha256 is None:
+        return None
+    return _with_name(sha256, data.class_vectors.kind, data.suite.class_vectors == CLASS_VECTORS_ID)
+
+
+def _with_name(sha256: str, name: str, is_usual: bool) -> str:
+    """Add to the hash of a file of one's own its name: tables choose rows by it."""
+    return sha256 if is_usual else f"{sha256} {name}"

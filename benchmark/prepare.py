@@ -16,7 +16,7 @@ from benchmark.errors import BenchmarkError, NotRunnable
 from benchmark.network_features import MODALITIES, NetworkFeatures, Stage
 from benchmark.records import Protocol, digest
 from benchmark.registry import DATASETS
-from benchmark.suite import Suite
+from benchmark.suite import OF_PICTURES, Suite
 from datasets.arrangement import Arrangement, arrange
 from datasets.backbones import Backbone, make_backbone
 from datasets.backbones.weights import Weights
@@ -94,9 +94,8 @@ class PreparedData:
         self._alike = alike
 
     def _refuse_terms_of_pictures(self) -> None:
-        """Where features come with the data, a suite names neither backbone nor preprocessing."""
-        terms = ("backbone", "weights", "finetune", "preprocessing")
-        for name in terms if self.dataset.brings_features else ():
+        """Where features come with the data, a suite does not say how they are made."""
+        for name in OF_PICTURES if self.dataset.brings_features else ():
             if (value := getattr(self.suite, name)) != Suite.model_fields[name].default:
                 raise BenchmarkError(
                     f"suite '{self.suite.name}' asks for {name} '{value}', and data set "

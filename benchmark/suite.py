@@ -29,6 +29,8 @@ from datasets.finetuning.recipe import DEFAULT, Recipe
 from datasets.settings import Direction, Queries, Relevance, Setting, Terms
 
 FineTune = Literal["none", "seen"]
+OF_PICTURES = ("backbone", "weights", "finetune", "preprocessing")
+"""Fields that say how pictures become features: they mean nothing where a data set brings features."""
 BEFORE_FINE_TUNING = "before fine-tuning"
 """Variant of `frozen` that reads the backbone as it was."""
 SUITES_DIR = Path(__file__).parent / "suites"

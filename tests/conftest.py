@@ -21,7 +21,8 @@ from datasets.sketchy import Sketchy, SketchyExt
 from datasets.tuberlin_ext import TuBerlinExt
 
 KINDS = {kind.card.id: kind for kind in (Sketchy, SketchyExt, TuBerlinExt, QuickDrawExt)}
-SMALL_NET = Path(__file__).parent / "plugins" / "small_net.py"
+PLUGINS = Path(__file__).parent / "plugins"
+SMALL_NET = PLUGINS / "small_net.py"
 TABLES = {"sketchy": "sketchy", "sketchy_ext": "sketchy"}
 TX = "tx_000000000000"
 
@@ -228,6 +229,12 @@ def open_registries(monkeypatch):
         for table in ("_entries", "_origins"):
             monkeypatch.setattr(registry, table, dict(getattr(registry, table)))
         monkeypatch.setattr(registry, "_is_frozen", False)
+
+
+@pytest.fixture
+def pixels(open_registries):
+    """Register the backbone `pixels`, which is no network."""
+    load_plugin(PLUGINS / "pixels.py")
 
 
 @pytest.fixture

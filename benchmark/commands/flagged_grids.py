@@ -10,7 +10,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.prepare import PreparedData
 from benchmark.records import digest
 from benchmark.registry import DATASETS
-from benchmark.suite import CHOOSING, Suite, meets, names_apart
+from benchmark.suite import CHOOSING, OF_PICTURES, Suite, meets, names_apart
 
 
 def given(**flags: Any) -> dict[str, Any]:
@@ -82,10 +82,9 @@ def _changed(suite: Suite, changes: dict[str, Any]) -> Suite:
 
 
 def _terms_without_pictures(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """What a suite says of backbone and preprocessing means nothing where features come with the data."""
-    names = ("backbone", "weights", "finetune", "preprocessing")
-    usual = {name: Suite.model_fields[name].default for name in names}
-    for name in names:
+    """What a suite says of pictures means nothing where features come with the data."""
+    usual = {name: Suite.model_fields[name].default for name in OF_PICTURES}
+    for name in OF_PICTURES:
         is_usual = name != "backbone" and changes.get(name) == usual[name]
         if name in changes and not is_usual:
             raise BenchmarkError(

@@ -88,7 +88,7 @@ class NetworkBackbone(Backbone):
         """Return weight and bias of the published classifier; see `Backbone`."""
         from torch import nn
 
-        if self.card.supervised_on != "imagenet1k" or self.supervised_on != "imagenet1k":
+        if self.supervised_on != "imagenet1k":
             return None
         classifier = self.classifier(self.whole())
         if not isinstance(classifier, nn.Linear) or classifier.out_features != N_LABELS:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+
+from benchmark.errors import BenchmarkError
 
 
 class Kept(Protocol):
@@ -53,12 +54,12 @@ def restore(path: Path, parts: Mapping[str, Kept] | None = None) -> State:
         state, kept = State(**content["state"]), content["parts"]
     except Exception:  # of zip and pickle, for a damaged file: the training starts again
         return State()
-    fresh = {name: copy.deepcopy(part.state_dict()) for name, part in (parts or {}).items()}
     try:
         for name, part in (parts or {}).items():
             part.load_state_dict(kept[name])
-    except (KeyError, RuntimeError, ValueError):  # of another version of the network's library
-        for name, part in (parts or {}).items():
-            part.load_state_dict(fresh[name])
-        return State()
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise BenchmarkError(
+            f"the training that was interrupted, {path}, is of another version of the network or of torch. "
+            "Remove the file: the same command trains from the start."
+        ) from error
     return state

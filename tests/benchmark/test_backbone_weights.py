@@ -194,3 +194,16 @@ def test_a_weights_file_of_another_network_fails_with_what_does_not_fit(
     assert code == 1
     assert "odd.safetensors do not fit: " in err
     assert "missing or of another shape (conv1.weight, " in err
+
+
+def test_the_same_weights_under_another_name_are_a_run_that_tables_find_by_it(
+    run: Run, other: Path, call: Call
+) -> None:
+    renamed = other.with_name("renamed.safetensors")
+    renamed.write_bytes(other.read_bytes())
+    records = [run(str(path)) for path in (other, renamed)]
+    assert records[0].weights_sha256 == records[1].weights_sha256
+    assert records[0].identity != records[1].identity
+    code, out, _ = call("table", "--weights", "renamed.safetensors", "--format", "json")
+    assert code == 0
+    assert json.loads(out)["weights"] == "file renamed.safetensors"

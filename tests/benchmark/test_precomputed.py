@@ -24,14 +24,11 @@ from benchmark.display import SuiteDisplay
 from benchmark.errors import BenchmarkError
 from benchmark.prepare import PreparedData, Where
 from benchmark.records import StoredRun, stored_runs
-from benchmark.registry import load_plugin, register_backbone
+from benchmark.registry import load_plugin
 from benchmark.runner import prepare_suite, run_suite
 from benchmark.suite import Suite, load_suite
-from datasets.backbones import Backbone, BackboneCard
-from datasets.backbones.weights import WeightsFile
 from datasets.folder import Folder
 from datasets.precomputed import Precomputed
-from datasets.preprocessing import NORMALISATIONS
 from datasets.settings import Modality
 from datasets.sketchy import Sketchy, SketchyExt
 from datasets.splits import committed_split
@@ -44,25 +41,9 @@ CLASSES = ("ant", "bat", "bear", "bee", "camel", "cat", "cow", "crab", "deer", "
 N_ITEMS: dict[Modality, int] = {"sketch": 5, "photo": 6}
 
 
-class Pixels(Backbone):
-    """Eight by eight pixels as they are: features without a network."""
-
-    family, layers = "pixels", ("flat",)
-    card = BackboneCard(
-        "pixels@flat", "Pixels", 192, 8, NORMALISATIONS["unit"], "flat", "nothing", "none", ()
-    )
-
-    def weights_file(self) -> WeightsFile:
-        return WeightsFile(None, "0" * 64, "none", is_published=True)
-
-    def load(self, device: str, normalisation: object) -> Any:
-        return lambda pictures: pictures.float().flatten(1) / 255
-
-
 @pytest.fixture
-def where(tmp_path: Path, open_registries: None) -> Where:
+def where(tmp_path: Path, pixels: None) -> Where:
     """Cache and results of one test, without a root."""
-    register_backbone(Pixels)
     return Where(tmp_path / "cache", tmp_path / "results")
 
 

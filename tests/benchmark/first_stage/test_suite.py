@@ -20,16 +20,13 @@ from benchmark.errors import BenchmarkError
 from benchmark.plan import grid, plan
 from benchmark.prepare import PreparedData, Where
 from benchmark.records import StoredRun
-from benchmark.registry import register_backbone
 from benchmark.reporting.comparison import compare
 from benchmark.runner import SuiteResult, prepare_suite, run_suite
 from benchmark.suite import Suite
 from benchmark.tuning import tune_method
-from datasets.backbones import Backbone, BackboneCard
-from datasets.backbones.weights import WeightsFile
 from datasets.finetuning.recipe import Recipe
 from datasets.pictures import file_sha256
-from datasets.preprocessing import NORMALISATIONS, Preprocessing
+from datasets.preprocessing import Preprocessing
 from datasets.task import Phase
 
 Call = Callable[..., int]
@@ -247,23 +244,9 @@ def test_unreadable_pictures_are_left_out_of_fine_tuning(where: Where, root: Pat
 # What cannot be fine-tuned.
 
 
-class Pixels(Backbone):
-    """Features without a network."""
-
-    family, layers = "pixels", ("flat",)
-    card = BackboneCard(
-        "pixels@flat", "Pixels", 192, 8, NORMALISATIONS["unit"], "flat", "nothing", "none", ()
-    )
-
-    def weights_file(self) -> WeightsFile:
-        return WeightsFile(None, "0" * 64, "none", is_published=True)
-
-    def load(self, device: str, normalisation: object) -> Any:
-        return lambda pictures: pictures.float().flatten(1) / 255
-
-
-def test_a_backbone_that_is_no_network_is_refused_before_pictures_are_looked_for(where: Where) -> None:
-    register_backbone(Pixels)
+def test_a_backbone_that_is_no_network_is_refused_before_pictures_are_looked_for(
+    where: Where, pixels: None
+) -> None:
     with pytest.raises(BenchmarkError, match=r"'pixels@flat' cannot be fine-tuned: .* Leave --finetune out"):
         prepared(suite_of("frozen", backbone="pixels"), replace(where, data_root=Path("nowhere")))
 

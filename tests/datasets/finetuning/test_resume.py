@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 import datasets.finetuning.checkpoint as checkpoint
 import datasets.finetuning.train as training
+from benchmark.errors import BenchmarkError
 
 SCRIPT = Path(__file__).with_name("train_until_killed.py")
 LIMIT_S = 120
@@ -143,3 +144,12 @@ def test_without_its_report_a_training_does_not_count_as_done(whole):
     assert not whole.is_done
     whole.run(("cpu",))
     assert are_equal(weights(whole), before)
+
+
+def test_a_checkpoint_of_another_network_is_said(tuning):
+    made = tuning()
+    made.folder.mkdir(parents=True)
+    content = {"state": vars(checkpoint.State()), "parts": {"network": {}, "optimizer": {}, "precision": {}}}
+    torch.save(content, made.folder / "checkpoint.pt")
+    with pytest.raises(BenchmarkError, match=r"checkpoint\.pt, is of another version .* Remove the file"):
+        made.run(("cpu",))
