@@ -94,7 +94,7 @@ def fit_and_embed(
     n_sketches, n_photos = len(seen.sketches), len(seen.photos)
     with _seeded(seed), _timed(phases_s, "fit"):
         method = method_class(config, device=device)
-        codes = codes.for_distance(method.distance)
+        codes = codes.for_method(method.distance, learns_codes=method.card.codes == "own")
         if method.fit(seen, seed=seed, progress=progress) is not method:
             raise ValueError("fit must return self")
     n_train_classes = seen.n_train_classes

@@ -31,8 +31,10 @@ class MethodCard:
     "hamming", or "own" when the class defines `similarity`. fidelity: "baseline" (our own yardstick),
     "reimplementation" (from the paper), "port" (from the authors' code), "wrapper" (calls it). deviations:
     every known difference from the paper, one sentence each. width: "free" where the embedding has the width
-    of the suite, "fixed" where the idea dictates it. feature_norm: "suite", or "raw" for a method that needs
-    the backbone's features as they are. is_random: whether the seed can change the result.
+    of the suite, "fixed" where the idea dictates it. codes: "own" for a method that learns codes, whose bits
+    are the signs of its embedding and which no ITQ turns; "suite" for all others. is_transductive: whether
+    the place of a gallery item depends on the rest of the gallery. feature_norm: "suite", or "raw" for a
+    method that needs the backbone's features as they are. is_random: whether the seed can change the result.
 
     Raises ValueError for a value outside these.
     """
@@ -46,6 +48,8 @@ class MethodCard:
     fidelity: Literal["baseline", "reimplementation", "port", "wrapper"]
     deviations: tuple[str, ...]
     width: Literal["free", "fixed"] = "fixed"
+    codes: Literal["suite", "own"] = "suite"
+    is_transductive: bool = False
     feature_norm: Literal["suite", "raw"] = "suite"
     is_random: bool = True
     paper: str | None = None
@@ -62,6 +66,7 @@ class MethodCard:
             "distance": ("euclidean", "cosine", "dot", "hamming", "own"),
             "fidelity": ("baseline", "reimplementation", "port", "wrapper"),
             "width": ("free", "fixed"),
+            "codes": ("suite", "own"),
             "feature_norm": ("suite", "raw"),
         }
         for name, values in allowed.items():

@@ -9,8 +9,9 @@ from typing import ClassVar, Self
 from benchmark.registry import register_method
 from methods.base import FitProgress, MethodCard, SearchRange, SeenData
 from methods.parts.cca import canonical_directions, pair_moments, principal_directions
-from methods.parts.linear import LinearMethod, exact
+from methods.parts.linear import LinearConfig, LinearMethod, exact
 from methods.parts.pairs import pair_groups
+from methods.parts.search import DISTANCES
 
 
 @register_method(
@@ -38,16 +39,15 @@ class CCA(LinearMethod):
     """PCA in each modality, then ridge-regularised CCA."""
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(LinearConfig):
         """n_components: PCA directions kept. ridge: share of the total variance that is added to each."""
 
         width: int = 64
-        distance: str = "cosine"
         n_components: int = 100
         ridge: float = 0.05
 
     search_space: ClassVar[Mapping[str, SearchRange]] = {
-        "distance": SearchRange(choices=("euclidean", "cosine")),
+        "distance": DISTANCES,
         "n_components": SearchRange(choices=(50, 100, 200, 400)),
         "ridge": SearchRange(low=1e-4, high=1.0, log=True),
     }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from benchmark.registry import register_method
-from methods.base import FitProgress, MethodCard, SearchRange, SeenData
-from methods.parts.linear import LinearMethod, exact, required_class_vectors
+from methods.base import MethodCard, SearchRange
+from methods.parts.linear import LinearConfig, MapToClassVectors
+from methods.parts.search import DISTANCES
 
 
 def ridge_weights(x: Tensor, t: Tensor, *, penalty: float) -> Tensor:
@@ -40,31 +41,21 @@ def ridge_weights(x: Tensor, t: Tensor, *, penalty: float) -> Tensor:
         venue="Technometrics",
     )
 )
-class Ridge(LinearMethod):
-    """Two regressions, solved in closed form; the embedding is as wide as the class vectors."""
+class Ridge(MapToClassVectors):
+    """Two regressions, solved in closed form."""
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(LinearConfig):
         """penalty: for each training item, so that its strength does not depend on their number."""
 
-        distance: str = "cosine"
         penalty: float = 0.01
 
     search_space: ClassVar[Mapping[str, SearchRange]] = {
-        "distance": SearchRange(choices=("euclidean", "cosine")),
+        "distance": DISTANCES,
         "penalty": SearchRange(low=1e-5, high=1.0, log=True),
     }
 
-    def fit(self, seen: SeenData, *, seed: int, progress: FitProgress) -> Self:
-        """Solve both regressions; the seed plays no part. Raises NotRunnable without class vectors."""
-        vectors = exact(required_class_vectors(seen))
-        self.set_maps(
-            self._regression(exact(seen.sketches), vectors[seen.sketch_labels.cpu()]),
-            self._regression(exact(seen.photos), vectors[seen.photo_labels.cpu()]),
-        )
-        return self
-
-    def _regression(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        # Both sides centred: the vectors' mean carries no class, and would draw all cosines together.
+    def linear_map(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Centre both sides: the vectors' mean carries no class, and would draw all cosines together."""
         mean = x.mean(dim=0)
         return mean, ridge_weights(x - mean, t - t.mean(dim=0), penalty=self.config.penalty * len(x))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from benchmark.registry import register_method
-from methods.base import FitProgress, MethodCard, SearchRange, SeenData
-from methods.parts.linear import LinearMethod, exact, required_class_vectors
+from methods.base import MethodCard, SearchRange
+from methods.parts.linear import LinearConfig, MapToClassVectors
+from methods.parts.search import DISTANCES
 
 
 def sae_weights(x: Tensor, t: Tensor, *, weight: float) -> Tensor:
@@ -58,30 +59,21 @@ def sae_weights(x: Tensor, t: Tensor, *, weight: float) -> Tensor:
         code_licence="unknown",
     )
 )
-class SAE(LinearMethod):
-    """One auto-encoder for each modality, solved in closed form; as wide as the class vectors."""
+class SAE(MapToClassVectors):
+    """One auto-encoder for each modality, solved in closed form."""
 
     @dataclass(frozen=True)
-    class Config:
+    class Config(LinearConfig):
         """encoder_weight: of the encoder's error against the decoder's."""
 
-        distance: str = "cosine"
         encoder_weight: float = 1.0
 
     search_space: ClassVar[Mapping[str, SearchRange]] = {
-        "distance": SearchRange(choices=("euclidean", "cosine")),
+        "distance": DISTANCES,
         "encoder_weight": SearchRange(low=0.01, high=1000.0, log=True),
     }
 
-    def fit(self, seen: SeenData, *, seed: int, progress: FitProgress) -> Self:
-        """Solve both equations; the seed plays no part. Raises NotRunnable without class vectors."""
-        vectors = exact(required_class_vectors(seen))
-        self.set_maps(
-            self._autoencoder(exact(seen.sketches), vectors[seen.sketch_labels.cpu()]),
-            self._autoencoder(exact(seen.photos), vectors[seen.photo_labels.cpu()]),
-        )
-        return self
-
-    def _autoencoder(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def linear_map(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Solve for centred features; their mean says nothing of a class."""
         mean = x.mean(dim=0)
         return mean, sae_weights((x - mean).T, t.T, weight=self.config.encoder_weight).T

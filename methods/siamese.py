@@ -9,27 +9,34 @@ from typing import ClassVar
 from torch import Tensor
 
 from benchmark.registry import register_method
-from methods.base import MethodCard, SearchRange, SeenData
+from methods.base import MethodCard, SearchRange
 from methods.parts.losses import contrastive, distance
-from methods.parts.networks import Encoder
+from methods.parts.objectives import Objective
 from methods.parts.pairs import PairBatch
-from methods.parts.trained import COMMON_SEARCH_SPACE, Objective, TrainedConfig, TrainedMethod
-from methods.parts.widths import require_one_width
+from methods.parts.search import COMMON_SEARCH_SPACE, DROPOUT
+from methods.parts.trained import TrainedMethod
+from methods.parts.trained_config import TrainedConfig
+
+
+@dataclass(frozen=True)
+class SiameseConfig(TrainedConfig):
+    """margin: distance that a negative pair should reach; codes of length 1 are at most 2 apart."""
+
+    margin: float = 1.0
 
 
 class ContrastiveObjective(Objective):
     """One positive and one negative photo for each sketch, weighted alike."""
 
-    def __init__(self, encoder: Encoder, *, margin: float) -> None:
-        super().__init__(encoder, encoder)
-        self.margin = margin
+    config: SiameseConfig
+    is_shared = True
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Return the loss of a batch."""
-        anchors = self.sketch_encoder(batch.sketches)
-        positive = distance(anchors, self.photo_encoder(batch.photos))
-        negative = distance(anchors, self.photo_encoder(batch.negative_photos))
-        return contrastive(positive, negative, margin=self.margin)
+        sketch_codes, photo_codes = self.codes(batch)
+        positive = distance(sketch_codes, photo_codes)
+        negative = distance(sketch_codes, photo_codes[batch.negatives])
+        return contrastive(positive, negative, margin=self.config.margin)
 
 
 @register_method(
@@ -59,19 +66,10 @@ class ContrastiveObjective(Objective):
 class Siamese(TrainedMethod):
     """Shared weights and the contrastive loss."""
 
-    @dataclass(frozen=True)
-    class Config(TrainedConfig):
-        """margin: distance that a negative pair should reach; codes of length 1 are at most 2 apart."""
-
-        margin: float = 1.0
-
+    Config = SiameseConfig
+    Objective = ContrastiveObjective
     search_space: ClassVar[Mapping[str, SearchRange]] = {
         **COMMON_SEARCH_SPACE,
         "margin": SearchRange(low=0.2, high=1.6),
-        "dropout": SearchRange(choices=(0.0, 0.3, 0.5)),
+        "dropout": DROPOUT,
     }
-
-    def objective(self, seen: SeenData) -> ContrastiveObjective:
-        """Both modalities need features of one width, since they share the weights."""
-        require_one_width(seen)
-        return ContrastiveObjective(self.encoder(seen.sketches.shape[1]), margin=self.config.margin)

@@ -7,46 +7,43 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange, SeenData
-from methods.parts.losses import distance, triplet_hinge
-from methods.parts.networks import Encoder
+from methods.parts.losses import cross_entropy_of_both, distance, triplet_hinge
+from methods.parts.objectives import Objective
 from methods.parts.pairs import PairBatch
-from methods.parts.trained import COMMON_SEARCH_SPACE, Objective, TrainedConfig, TrainedMethod
+from methods.parts.search import COMMON_SEARCH_SPACE, DROPOUT
+from methods.parts.trained import TrainedMethod
+from methods.parts.trained_config import TrainedConfig
+
+
+@dataclass(frozen=True)
+class TripletConfig(TrainedConfig):
+    """margin: of the hinge. lambda_class: weight of the cross-entropy; 0 leaves it out."""
+
+    margin: float = 0.2
+    lambda_class: float = 1.0
 
 
 class TripletObjective(Objective):
     """Triplet hinge plus the cross-entropy of one classifier on the codes of both modalities."""
 
-    def __init__(
-        self,
-        sketch_encoder: Encoder,
-        photo_encoder: Encoder,
-        *,
-        width: int,
-        n_classes: int,
-        margin: float,
-        lambda_class: float,
-    ) -> None:
-        super().__init__(sketch_encoder, photo_encoder)
-        self.classifier = nn.Linear(width, n_classes)
-        self.margin = margin
-        self.lambda_class = lambda_class
+    config: TripletConfig
+
+    def __init__(self, config: TripletConfig, seen: SeenData) -> None:
+        super().__init__(config, seen)
+        self.classifier = nn.Linear(config.width, seen.n_classes)
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Return the loss of a batch."""
-        sketch_codes = self.sketch_encoder(batch.sketches)
-        photo_codes = self.photo_encoder(batch.photos)
-        negative_codes = self.photo_encoder(batch.negative_photos)
-        loss = triplet_hinge(
-            distance(sketch_codes, photo_codes), distance(sketch_codes, negative_codes), margin=self.margin
-        )
-        if self.lambda_class:
-            classification = cross_entropy(self.classifier(sketch_codes), batch.labels)
-            classification = classification + cross_entropy(self.classifier(photo_codes), batch.labels)
-            loss = loss + self.lambda_class * classification
+        sketch_codes, photo_codes = self.codes(batch)
+        positive = distance(sketch_codes, photo_codes)
+        negative = distance(sketch_codes, photo_codes[batch.negatives])
+        loss = triplet_hinge(positive, negative, margin=self.config.margin)
+        if self.config.lambda_class:
+            logits = self.classifier(sketch_codes), self.classifier(photo_codes)
+            loss = loss + self.config.lambda_class * cross_entropy_of_both(*logits, batch.labels)
         return loss
 
 
@@ -85,27 +82,11 @@ class TripletObjective(Objective):
 class GNTriplet(TrainedMethod):
     """Separate weights, triplet hinge and classification."""
 
-    @dataclass(frozen=True)
-    class Config(TrainedConfig):
-        """margin: of the hinge. lambda_class: weight of the cross-entropy; 0 leaves it out."""
-
-        margin: float = 0.2
-        lambda_class: float = 1.0
-
+    Config = TripletConfig
+    Objective = TripletObjective
     search_space: ClassVar[Mapping[str, SearchRange]] = {
         **COMMON_SEARCH_SPACE,
         "margin": SearchRange(low=0.05, high=1.0, log=True),
         "lambda_class": SearchRange(low=0.01, high=10.0, log=True),
-        "dropout": SearchRange(choices=(0.0, 0.3, 0.5)),
+        "dropout": DROPOUT,
     }
-
-    def objective(self, seen: SeenData) -> TripletObjective:
-        """One encoder for each modality, one classifier for both, as in the released network."""
-        return TripletObjective(
-            self.encoder(seen.sketches.shape[1]),
-            self.encoder(seen.photos.shape[1]),
-            width=self.config.width,
-            n_classes=seen.n_classes,
-            margin=self.config.margin,
-            lambda_class=self.config.lambda_class,
-        )

@@ -20,10 +20,12 @@ from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.checks import check_choices, check_positive
 from methods.parts.graphs import ClassGraphConvolution
 from methods.parts.linear import required_class_vectors
-from methods.parts.losses import distance, hardest_negative, topology, triplet_hinge
-from methods.parts.networks import Encoder
+from methods.parts.losses import cross_entropy_of_both, distance, hardest_negative, topology, triplet_hinge
+from methods.parts.objectives import Objective
 from methods.parts.pairs import PairBatch
-from methods.parts.trained import COMMON_SEARCH_SPACE, Objective, TrainedConfig, TrainedMethod
+from methods.parts.search import COMMON_SEARCH_SPACE
+from methods.parts.trained import TrainedMethod
+from methods.parts.trained_config import TrainedConfig
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "topology": ("none", "mst_gcn", "distances"),
@@ -70,20 +72,12 @@ class ZSCMRConfig(TrainedConfig):
 class ZSCMRObjective(Objective):
     """The networks of training and the sum of the losses."""
 
+    config: ZSCMRConfig
     class_vectors: Tensor
 
-    def __init__(
-        self,
-        config: ZSCMRConfig,
-        sketch_encoder: Encoder,
-        photo_encoder: Encoder,
-        *,
-        n_sketch_features: int,
-        n_photo_features: int,
-        class_vectors: Tensor,
-    ) -> None:
-        super().__init__(sketch_encoder, photo_encoder)
-        self.config = config
+    def __init__(self, config: ZSCMRConfig, seen: SeenData) -> None:
+        super().__init__(config, seen)
+        class_vectors = required_class_vectors(seen)
         self.register_buffer("class_vectors", class_vectors)
         n_classes, n_semantic = class_vectors.shape
         width, hidden = config.width, config.hidden
@@ -94,8 +88,8 @@ class ZSCMRObjective(Objective):
         self.photo_classifier = self.sketch_classifier
         if not config.shared_classifier:
             self.photo_classifier = nn.Linear(width, n_classes)
-        self.sketch_decoder = _decoder(width, hidden, n_sketch_features)
-        self.photo_decoder = _decoder(width, hidden, n_photo_features)
+        self.sketch_decoder = _decoder(width, hidden, seen.sketches.shape[1])
+        self.photo_decoder = _decoder(width, hidden, seen.photos.shape[1])
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Return the weighted sum of the terms whose weight is not 0."""
@@ -107,7 +101,7 @@ class ZSCMRObjective(Objective):
             (config.lambda_class, self._classification),
             (config.lambda_topology if config.topology == "distances" else 0.0, self._topology),
         )
-        sketch_codes, photo_codes = self.sketch_encoder(batch.sketches), self.photo_encoder(batch.photos)
+        sketch_codes, photo_codes = self.codes(batch)
         losses = [weight * term(batch, sketch_codes, photo_codes) for weight, term in terms if weight]
         return torch.stack(losses).sum()
 
@@ -126,10 +120,8 @@ class ZSCMRObjective(Objective):
             to_sketch = hardest_negative(photo_codes, sketch_codes, batch.labels, squared=squared)
             to_photo = hardest_negative(sketch_codes, photo_codes, batch.labels, squared=squared)
         else:
-            negative_sketch_codes = self.sketch_encoder(batch.negative_sketches)
-            negative_photo_codes = self.photo_encoder(batch.negative_photos)
-            to_sketch = distance(photo_codes, negative_sketch_codes, squared=squared)
-            to_photo = distance(sketch_codes, negative_photo_codes, squared=squared)
+            to_sketch = distance(photo_codes, sketch_codes[batch.negatives], squared=squared)
+            to_photo = distance(sketch_codes, photo_codes[batch.negatives], squared=squared)
         photo_anchored = triplet_hinge(positive, to_sketch, margin=margin)
         return photo_anchored + triplet_hinge(positive, to_photo, margin=margin)
 
@@ -138,8 +130,8 @@ class ZSCMRObjective(Objective):
         return sketch_error + F.mse_loss(self.photo_decoder(sketch_codes), batch.photos)
 
     def _classification(self, batch: PairBatch, sketch_codes: Tensor, photo_codes: Tensor) -> Tensor:
-        photo_loss = F.cross_entropy(self.photo_classifier(photo_codes), batch.labels)
-        return photo_loss + F.cross_entropy(self.sketch_classifier(sketch_codes), batch.labels)
+        logits = self.sketch_classifier(sketch_codes), self.photo_classifier(photo_codes)
+        return cross_entropy_of_both(*logits, batch.labels)
 
     def _topology(self, batch: PairBatch, sketch_codes: Tensor, photo_codes: Tensor) -> Tensor:
         codes, labels = torch.cat([sketch_codes, photo_codes]), batch.labels.repeat(2)
@@ -170,8 +162,10 @@ def _decoder(n_in: int, hidden: int, n_out: int) -> nn.Module:
             "Class vectors come from a sentence model instead of word2vec.",
             "Features are the suite's; the released code fine-tunes its backbones on all classes, and which "
             "one the paper used is not known.",
-            "Batches draw classes uniformly, and an epoch is as many pairs as there are sketches.",
-            "Negatives are drawn from seen classes only; the released script draws from all classes.",
+            "A batch holds random sketches, each with a random photo of its class; an epoch is every seen "
+            "sketch once.",
+            "Negatives are other pairs of the batch, of seen classes only; the released script draws from "
+            "all classes.",
             "Built from slides and abstract; the released script was not followed: no semantic term enters "
             "its cost, reconstruction is commented out, and the photo-sketch distance has weight 0.",
         ),
@@ -189,6 +183,7 @@ class ZSCMR(TrainedMethod):
     """At test only the two encoders are left."""
 
     Config = ZSCMRConfig
+    Objective = ZSCMRObjective
     search_space: ClassVar[Mapping[str, SearchRange]] = {
         **COMMON_SEARCH_SPACE,
         "lambda_latent": SearchRange(low=0.1, high=10.0, log=True),
@@ -197,15 +192,3 @@ class ZSCMR(TrainedMethod):
         "lambda_decoder": SearchRange(low=0.1, high=1000.0, log=True),
         "lambda_class": SearchRange(low=0.1, high=10.0, log=True),
     }
-
-    def objective(self, seen: SeenData) -> ZSCMRObjective:
-        """Build all networks. Raises NotRunnable without class vectors."""
-        n_sketch_features, n_photo_features = seen.sketches.shape[1], seen.photos.shape[1]
-        return ZSCMRObjective(
-            self.config,
-            self.encoder(n_sketch_features),
-            self.encoder(n_photo_features),
-            n_sketch_features=n_sketch_features,
-            n_photo_features=n_photo_features,
-            class_vectors=required_class_vectors(seen),
-        )

@@ -48,8 +48,11 @@ class Codes:
         items = _LOOKS_AT.get(self.kind)
         return text if items is None else f"{text}, transductive: fitted on {items}"
 
-    def for_distance(self, distance: str) -> Codes:
-        """Return the codes of a method that compares in this way; codes of its own stay as they are.
+    def for_method(self, distance: str, *, learns_codes: bool) -> Codes:
+        """Return the codes of a method that compares in this way.
+
+        Codes of its own stay as they are: the embedding itself where it is compared by Hamming distance, its
+        signs where the method learns them (`learns_codes`), whatever else the suite asks for.
 
         Raises NotRunnable for a method without a distance between embeddings.
         """
@@ -60,7 +63,7 @@ class Codes:
                 f"no codes '{self}': they are compared by Hamming distance, and this method ranks by a "
                 '`similarity` of its own. It runs where the suite says codes = "real"'
             )
-        return self
+        return Codes(CodeKind.SIGN) if learns_codes else self
 
 
 REAL = Codes()

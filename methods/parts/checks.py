@@ -24,12 +24,17 @@ def check_positive(config: Any, names: Sequence[str]) -> None:
             raise BenchmarkError(f"{name} = {value!r}, allowed: numbers above 0.")
 
 
-def check_not_negative(config: Any, names: Sequence[str]) -> None:
-    """Raise BenchmarkError for a parameter below 0."""
+def check_at_least(config: Any, lowest: float, names: Sequence[str]) -> None:
+    """Raise BenchmarkError for a parameter below the lowest allowed value."""
     for name in names:
         value = getattr(config, name)
-        if not value >= 0:
-            raise BenchmarkError(f"{name} = {value!r}, allowed: numbers from 0 on.")
+        if not value >= lowest:
+            raise BenchmarkError(f"{name} = {value!r}, allowed: numbers from {lowest} on.")
+
+
+def check_not_negative(config: Any, names: Sequence[str]) -> None:
+    """Raise BenchmarkError for a parameter below 0."""
+    check_at_least(config, 0, names)
 
 
 def check_share(config: Any, names: Sequence[str]) -> None:

@@ -1,12 +1,29 @@
-"""Methods whose two embeddings are linear maps, found in closed form."""
+"""Methods whose two embeddings are linear maps, found in closed form or by a few alternating steps."""
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 from torch import Tensor, float32, float64
 
 from benchmark.errors import NotRunnable
 from datasets.seen import Inputs, SeenData
-from methods.base import RetrievalMethod
+from methods.base import FitProgress, RetrievalMethod, SearchRange
+from methods.parts.checks import check_choices
+from methods.parts.search import DISTANCES
+
+
+@dataclass(frozen=True)
+class LinearConfig:
+    """distance: "euclidean" or "cosine", at test. Raises BenchmarkError for another."""
+
+    distance: str = "cosine"
+
+    def __post_init__(self) -> None:
+        check_choices(self, {"distance": DISTANCES.choices})
 
 
 class LinearMethod(RetrievalMethod):
@@ -15,6 +32,9 @@ class LinearMethod(RetrievalMethod):
     `fit` ends with `set_maps`; the solving itself is done on the CPU in float64 (`exact`), so
     that the result is the same on every device.
     """
+
+    Config: ClassVar[Any] = LinearConfig
+    search_space: ClassVar[Mapping[str, SearchRange]] = {"distance": DISTANCES}
 
     sketch_mean: Tensor
     sketch_weights: Tensor
@@ -37,6 +57,28 @@ class LinearMethod(RetrievalMethod):
     def _kept(self, part: Tensor) -> Tensor:
         # Contiguous, as a loaded file is: the layout decides the last bits of a product.
         return part.to(self.device, float32).contiguous()
+
+
+class MapToClassVectors(LinearMethod):
+    """Maps each modality on its own to the vectors of its items' classes; as wide as these."""
+
+    def fit(self, seen: SeenData, *, seed: int, progress: FitProgress) -> Self:
+        """Find both maps. Raises NotRunnable without class vectors."""
+        vectors = exact(required_class_vectors(seen))
+        self.set_maps(*(self.linear_map(x, vectors[labels]) for x, labels in exact_modalities(seen)))
+        return self
+
+    @abstractmethod
+    def linear_map(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, d) features and (n, v) class vectors, float64 -> (d,) mean and (d, v) weights."""
+
+
+def exact_modalities(seen: SeenData) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """(features, labels) of the sketches and of the photos: (n, d) float64 and (n,) int64 on the CPU."""
+    return (
+        (exact(seen.sketches), seen.sketch_labels.cpu()),
+        (exact(seen.photos), seen.photo_labels.cpu()),
+    )
 
 
 def exact(items: Inputs) -> Tensor:

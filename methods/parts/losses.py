@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 
 def distance(a: Tensor, b: Tensor, *, squared: bool = False) -> Tensor:
@@ -22,6 +23,11 @@ def contrastive(positive: Tensor, negative: Tensor, *, margin: float) -> Tensor:
 def triplet_hinge(positive: Tensor, negative: Tensor, *, margin: float) -> Tensor:
     """Mean of [d⁺ - d⁻ + margin]₊ over (B,) distances."""
     return (positive - negative + margin).relu().mean()
+
+
+def cross_entropy_of_both(sketch_logits: Tensor, photo_logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of the sketches plus that of the photos: (B, C) logits, (B,) int64 labels."""
+    return cross_entropy(sketch_logits, labels) + cross_entropy(photo_logits, labels)
 
 
 def hardest_negative(anchors: Tensor, others: Tensor, labels: Tensor, *, squared: bool = False) -> Tensor:

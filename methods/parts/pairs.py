@@ -1,7 +1,9 @@
-"""Which sketches and photos are drawn together in training: positive pairs and their negatives."""
+"""Which sketches and photos are trained on together: every sketch once an epoch, each with a photo."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,27 +15,20 @@ from datasets.seen import SeenData
 
 @dataclass(frozen=True)
 class PairBatch:
-    """B positive pairs and a negative of each side.
+    """B positive pairs, each with a negative.
 
-    sketches[i] and photos[i] belong together: (B, d). labels: (B,) int64, their class. negative_photos[i] is
-    of another class than sketches[i], negative_sketches[i] of another than photos[i].
+    sketches[i] and photos[i] belong together: (B, d), or (B, 3, H, W) pictures. labels: (B,) int64, their
+    class. negatives: (B,) int64, a pair of the batch of another class, each equally likely: photos[negatives]
+    are negatives of the sketches, sketches[negatives] of the photos, and so are their codes. sketch_rows,
+    photo_rows: (B,) int64, where the items stand in the seen data.
     """
 
     sketches: Tensor
     photos: Tensor
     labels: Tensor
-    negative_sketches: Tensor
-    negative_photos: Tensor
-
-
-@dataclass(frozen=True)
-class PairIndices:
-    """Rows of a `PairBatch` in the seen data; all (B,) int64 on the CPU."""
-
-    sketches: Tensor
-    photos: Tensor
-    negative_sketches: Tensor
-    negative_photos: Tensor
+    negatives: Tensor
+    sketch_rows: Tensor
+    photo_rows: Tensor
 
 
 def pair_groups(seen: SeenData) -> tuple[Tensor, Tensor]:
@@ -55,55 +50,53 @@ def pair_groups(seen: SeenData) -> tuple[Tensor, Tensor]:
 
 
 class PairSampler:
-    """Draws pairs of one class each, classes uniform; the same for every trained method.
+    """Pairs every sketch that has a partner with a photo of its group (`pair_groups`), anew in each epoch.
 
-    Of the class a photo is drawn that has a partner, then a sketch of its group (`pair_groups`). Negatives
-    are uniform over all items of other classes in their modality. Everything is drawn by one generator on
-    the CPU, so that a seed gives the same batches on every device.
+    The same for every trained method. All that is drawn comes from one generator on the CPU, so that a seed
+    gives the same batches on every device; items are gathered on the device of the data.
 
-    Raises BenchmarkError with fewer than two classes, or when no sketch has a partner.
+    Raises BenchmarkError when the sketches with a partner are of fewer than two classes.
     """
 
     def __init__(self, seen: SeenData, *, seed: int) -> None:
         self._seen = seen
         self._generator = torch.Generator().manual_seed(seed)
-        self._sketch_labels, self._photo_labels = seen.sketch_labels.cpu(), seen.photo_labels.cpu()
-        sketch_groups, self._photo_groups = pair_groups(seen)
-        self._sketches_of_group = _Buckets(sketch_groups)
-        self._sketches_of_class = _Buckets(self._sketch_labels)
-        self._photos_of_class = _Buckets(self._photo_labels)
-        partnered = torch.isin(self._photo_groups, sketch_groups).nonzero().squeeze(1)
-        self._partnered = partnered
-        self._partnered_of_class = _Buckets(self._photo_labels[partnered])
-        self._classes = torch.unique(self._photo_labels[partnered])
-        if len(self._classes) < 2:
+        self._labels = seen.sketch_labels.cpu()
+        self._sketch_groups, photo_groups = pair_groups(seen)
+        self._photos_of_group = _Buckets(photo_groups)
+        self._partnered = torch.isin(self._sketch_groups, photo_groups).nonzero().squeeze(1)
+        if (n_classes := len(torch.unique(self._labels[self._partnered]))) < 2:
             raise BenchmarkError(
-                f"training needs pairs of two classes at least, {len(self._classes)} found among "
+                f"training needs pairs of two classes at least, {n_classes} found among "
                 f"{seen.n_classes} seen classes."
             )
 
-    def indices(self, n_pairs: int) -> PairIndices:
-        """Draw the rows of n_pairs pairs and their negatives."""
-        generator = self._generator
-        labels = self._classes[torch.randint(len(self._classes), (n_pairs,), generator=generator)]
-        photos = self._partnered[self._partnered_of_class.draw(labels, generator)]
-        return PairIndices(
-            sketches=self._sketches_of_group.draw(self._photo_groups[photos], generator),
-            photos=photos,
-            negative_sketches=self._sketches_of_class.draw_others(labels, generator),
-            negative_photos=self._photos_of_class.draw_others(labels, generator),
-        )
+    def epoch(self, n_pairs: int) -> Iterator[PairBatch]:
+        """Give every pair once, in a new order, in batches of n_pairs or one less, on the device of the data.
 
-    def batch(self, n_pairs: int) -> PairBatch:
-        """Draw a batch, on the device of the data."""
-        idx = self.indices(n_pairs)
-        labels = self._photo_labels[idx.photos].to(self._seen.photo_labels.device)
+        A batch of one class alone has no negatives and is left out: with very few classes it may happen.
+        """
+        order = torch.randperm(len(self._partnered), generator=self._generator)
+        sketches = self._partnered[order]
+        photos = self._photos_of_group.draw(self._sketch_groups[sketches], self._generator)
+        n_batches = math.ceil(len(sketches) / n_pairs)
+        parts = zip(sketches.tensor_split(n_batches), photos.tensor_split(n_batches), strict=True)
+        for sketch_rows, photo_rows in parts:
+            of_class = _Buckets(self._labels[sketch_rows])
+            if not of_class.is_one:
+                negatives = of_class.draw_others(self._labels[sketch_rows], self._generator)
+                yield self._batch(sketch_rows, photo_rows, negatives)
+
+    def _batch(self, *rows_on_cpu: Tensor) -> PairBatch:
+        device = self._seen.sketch_labels.device
+        sketch_rows, photo_rows, negatives = (rows.to(device) for rows in rows_on_cpu)
         return PairBatch(
-            sketches=self._seen.sketches[idx.sketches],
-            photos=self._seen.photos[idx.photos],
-            labels=labels,
-            negative_sketches=self._seen.sketches[idx.negative_sketches],
-            negative_photos=self._seen.photos[idx.negative_photos],
+            sketches=self._seen.sketches[sketch_rows],
+            photos=self._seen.photos[photo_rows],
+            labels=self._seen.sketch_labels[sketch_rows],
+            negatives=negatives,
+            sketch_rows=sketch_rows,
+            photo_rows=photo_rows,
         )
 
 
@@ -114,6 +107,11 @@ class _Buckets:
         self.order = bucket_of_item.argsort(stable=True)
         self.counts = torch.bincount(bucket_of_item)
         self.starts = self.counts.cumsum(0) - self.counts
+
+    @property
+    def is_one(self) -> bool:
+        """Whether all items lie in one bucket."""
+        return int(self.counts.max()) == len(self.order)
 
     def draw(self, buckets: Tensor, generator: torch.Generator) -> Tensor:
         """Draw one item of each bucket asked for, uniformly."""

@@ -6,29 +6,24 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim import Adam
 
 from methods.base import FitProgress
+from methods.parts.objectives import Objective
 from methods.parts.pairs import PairSampler
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: Adam with L2 weight decay, n_batches batches of n_pairs pairs an epoch."""
+    """How long and how fast: Adam with L2 weight decay, epochs of batches of n_pairs pairs."""
 
     lr: float
     weight_decay: float
     n_epochs: int
-    n_batches: int
     n_pairs: int
-
-    @staticmethod
-    def batches_per_epoch(n_sketches: int, n_pairs: int) -> int:
-        """An epoch draws as many pairs as there are sketches; classes are uniform, so not each one once."""
-        return math.ceil(n_sketches / n_pairs)
 
 
 @contextmanager
@@ -40,23 +35,26 @@ def seeded(seed: int, device: str) -> Iterator[None]:
         yield
 
 
-def train(objective: nn.Module, sampler: PairSampler, schedule: Schedule, progress: FitProgress) -> None:
-    """Minimise `objective(batch)` over drawn batches; the note of an epoch is its mean loss.
+def train(objective: Objective, sampler: PairSampler, schedule: Schedule, progress: FitProgress) -> None:
+    """Let each player of `objective` minimise its loss on every batch; an epoch notes the last one's.
 
-    Raises FloatingPointError when the loss is no longer finite.
+    Raises FloatingPointError when that is no longer finite.
     """
-    optimiser = torch.optim.Adam(
-        objective.parameters(), lr=schedule.lr, weight_decay=schedule.weight_decay, fused=True
-    )
+    players = [
+        (loss_of, Adam(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, fused=True))
+        for parameters, loss_of in objective.players()
+    ]
     objective.train()
     progress.start(schedule.n_epochs)
     for _ in range(schedule.n_epochs):
+        objective.start_epoch()
         losses: list[Tensor] = []
-        for _ in range(schedule.n_batches):
-            loss = cast(Tensor, objective(sampler.batch(schedule.n_pairs)))
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+        for batch in sampler.epoch(schedule.n_pairs):
+            for loss_of, optimiser in players:
+                loss = loss_of(batch)
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
             losses.append(loss.detach())
         # Read once an epoch: reading each loss would make a GPU wait for every batch.
         mean_loss = float(torch.stack(losses).mean())

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from datasets.seen import SeenData
+from methods.parts.objectives import Objective
 from methods.parts.pairs import PairBatch, PairSampler
-from methods.parts.trained import Objective, TrainedMethod
+from methods.parts.trained import TrainedMethod
 from methods.siamese import Siamese
 from methods.triplet import GNTriplet
 
@@ -19,25 +20,20 @@ N_PAIRS = 16
 
 def build(method: type[TrainedMethod], seen: SeenData, **config: float) -> Objective:
     torch.manual_seed(0)
-    return method(method.Config(**{**SMALL, **config})).objective(seen)
+    return method.Objective(method.Config(**{**SMALL, **config}), seen)
 
 
 @torch.no_grad()
 def codes(objective: Objective, batch: PairBatch) -> list[tuple[list[float], ...]]:
     """(sketch, photo, negative photo) of each pair."""
-    return list(
-        zip(
-            objective.sketch_encoder(batch.sketches).tolist(),
-            objective.photo_encoder(batch.photos).tolist(),
-            objective.photo_encoder(batch.negative_photos).tolist(),
-            strict=True,
-        )
-    )
+    sketches, photos = (part.tolist() for part in objective.codes(batch))
+    negatives = [photos[i] for i in batch.negatives.tolist()]
+    return list(zip(sketches, photos, negatives, strict=True))
 
 
 @pytest.fixture
 def batch(world) -> PairBatch:
-    return PairSampler(world.seen, seed=5).batch(N_PAIRS)
+    return next(PairSampler(world.seen, seed=5).epoch(N_PAIRS))
 
 
 @pytest.mark.parametrize("margin", [0.5, 1.5])

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 import torch
 
 from benchmark.errors import BenchmarkError
 from datasets.seen import SeenData
-from methods.parts.pairs import PairSampler, pair_groups
+from methods.parts.pairs import PairBatch, PairSampler, pair_groups
 
-N_DRAWN = 20_000
+N_EPOCHS = 3_000
 
 
 def uneven(pairs: str = "class", *, with_instances: bool = True) -> SeenData:
@@ -30,62 +32,86 @@ def uneven(pairs: str = "class", *, with_instances: bool = True) -> SeenData:
     )
 
 
+def drawn(seen: SeenData, *, n_epochs: int = 1, n_pairs: int = 100, seed: int = 0) -> PairBatch:
+    """Return the batches of some epochs, joined; negatives as rows of the photos."""
+    sampler = PairSampler(seen, seed=seed)
+    batches = [batch for _ in range(n_epochs) for batch in sampler.epoch(n_pairs)]
+    rows = [replace(batch, negatives=batch.photo_rows[batch.negatives]) for batch in batches]
+    return PairBatch(*(torch.cat([getattr(b, f.name) for b in rows]) for f in fields(PairBatch)))
+
+
 @pytest.mark.parametrize("pairs", ["class", "instance"])
 def test_positives_are_of_one_class_and_negatives_never(pairs):
     seen = uneven(pairs)
-    idx = PairSampler(seen, seed=0).indices(N_DRAWN)
-    labels = seen.sketch_labels[idx.sketches]
-    assert torch.equal(labels, seen.photo_labels[idx.photos])
-    assert not (seen.photo_labels[idx.negative_photos] == labels).any()
-    assert not (seen.sketch_labels[idx.negative_sketches] == labels).any()
+    together = drawn(seen, n_epochs=N_EPOCHS)
+    assert torch.equal(together.labels, seen.sketch_labels[together.sketch_rows])
+    assert torch.equal(together.labels, seen.photo_labels[together.photo_rows])
+    assert not (seen.photo_labels[together.negatives] == together.labels).any()
 
 
-def test_classes_are_drawn_uniformly_whatever_their_sizes():
+@pytest.mark.parametrize("n_pairs", [4, 5, 8, 100])
+def test_an_epoch_is_every_sketch_once(n_pairs):
+    assert sorted(drawn(uneven(), n_pairs=n_pairs).sketch_rows.tolist()) == list(range(8))
+
+
+def test_every_epoch_has_an_order_of_its_own():
+    sampler = PairSampler(uneven(), seed=0)
+    first, second = (next(sampler.epoch(8)).sketch_rows.tolist() for _ in range(2))
+    assert first != second
+    assert sorted(first) == sorted(second)
+
+
+@pytest.mark.parametrize(("n_pairs", "sizes"), [(8, [8]), (5, [4, 4]), (3, [3, 3, 2])])
+def test_batches_are_as_large_as_asked_or_evenly_smaller(n_pairs, sizes):
     seen = uneven()
-    labels = seen.sketch_labels[PairSampler(seen, seed=0).indices(N_DRAWN).sketches]
-    shares = torch.bincount(labels) / N_DRAWN
-    assert shares.tolist() == pytest.approx([1 / 3] * 3, abs=0.015)
+    seen.sketch_labels = seen.photo_labels = torch.tensor([0, 1] * 4)  # seed 0 mixes both in each batch
+    assert [len(batch.labels) for batch in PairSampler(seen, seed=0).epoch(n_pairs)] == sizes
 
 
-def test_items_of_a_class_are_drawn_uniformly():
+def test_a_batch_of_one_class_alone_is_left_out():
     seen = uneven()
-    idx = PairSampler(seen, seed=0).indices(N_DRAWN)
-    in_class_c = idx.sketches[seen.sketch_labels[idx.sketches] == 2]
-    shares = torch.bincount(in_class_c, minlength=8)[3:] / len(in_class_c)
-    assert shares.tolist() == pytest.approx([1 / 5] * 5, abs=0.02)
+    batches = list(PairSampler(seen, seed=0).epoch(2))
+    assert len(batches) < 4
+    assert all(len(batch.labels.unique()) == 2 for batch in batches)
 
 
-def test_negatives_are_uniform_over_all_items_of_other_classes():
+def test_photos_of_a_class_are_drawn_uniformly():
+    photos = drawn(uneven(), n_epochs=N_EPOCHS)
+    of_class_a = photos.photo_rows[photos.labels == 0]
+    shares = torch.bincount(of_class_a, minlength=8)[[1, 3, 5, 7]] / len(of_class_a)
+    assert shares.tolist() == pytest.approx([1 / 4] * 4, abs=0.02)
+
+
+def test_negatives_are_uniform_over_the_pairs_of_other_classes():
+    """One batch is the whole epoch: for class a 2 pairs of class b and 5 of class c."""
     seen = uneven()
-    idx = PairSampler(seen, seed=0).indices(N_DRAWN)
-    for_class_a = idx.negative_photos[seen.sketch_labels[idx.sketches] == 0]
-    shares = torch.bincount(for_class_a, minlength=8) / len(for_class_a)
-    assert shares[[0, 2, 4, 6]].tolist() == pytest.approx([1 / 4] * 4, abs=0.02)
+    negatives = drawn(seen, n_epochs=N_EPOCHS)
+    labels = seen.photo_labels[negatives.negatives[negatives.labels == 0]]
+    assert (labels == 1).double().mean().item() == pytest.approx(2 / 7, abs=0.03)
 
 
 def test_instance_pairs_share_the_object_and_leave_objects_without_partner_out():
     seen = uneven("instance")
-    idx = PairSampler(seen, seed=0).indices(N_DRAWN)
-    assert torch.equal(seen.sketch_instances[idx.sketches], seen.photo_instances[idx.photos])
-    assert set(idx.photos.tolist()) == {0, 1, 2, 4, 6, 7}
+    together = drawn(seen, n_epochs=50)
+    objects = seen.sketch_instances[together.sketch_rows]
+    assert torch.equal(objects, seen.photo_instances[together.photo_rows])
+    assert set(together.photo_rows.tolist()) == {0, 1, 2, 4, 6, 7}
 
 
 def test_equal_seeds_draw_equal_batches_and_others_do_not():
-    drawn = [PairSampler(uneven(), seed=seed).indices(50).photos.tolist() for seed in (3, 3, 4)]
-    assert drawn[0] == drawn[1] != drawn[2]
+    rows = [drawn(uneven(), seed=seed).photo_rows.tolist() for seed in (3, 3, 4)]
+    assert rows[0] == rows[1] != rows[2]
 
 
-def test_a_batch_holds_the_rows_of_its_indices():
-    seen = uneven()
-    idx, batch = PairSampler(seen, seed=1).indices(30), PairSampler(seen, seed=1).batch(30)
-    assert torch.equal(batch.sketches[:, 0].long(), idx.sketches)
-    assert torch.equal(batch.negative_photos[:, 0].long(), idx.negative_photos)
-    assert torch.equal(batch.labels, seen.photo_labels[idx.photos])
+def test_a_batch_holds_the_items_of_its_rows():
+    batch = next(PairSampler(uneven(), seed=1).epoch(8))
+    assert torch.equal(batch.sketches[:, 0].long(), batch.sketch_rows)
+    assert torch.equal(batch.photos[:, 0].long(), batch.photo_rows)
 
 
 def test_sampling_leaves_the_global_generator_alone():
     before = torch.get_rng_state()
-    PairSampler(uneven(), seed=0).batch(10)
+    drawn(uneven())
     assert torch.equal(before, torch.get_rng_state())
 
 

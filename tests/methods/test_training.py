@@ -12,14 +12,25 @@ from benchmark.errors import BenchmarkError
 from benchmark.registry import METHODS
 from datasets.seen import SeenData
 from methods.base import FitProgress, make_config
-from methods.parts.networks import Encoder
+from methods.parts.networks import Dropout, Encoder
+from methods.parts.objectives import AdversarialObjective, Objective
 from methods.parts.pairs import PairSampler
-from methods.parts.trained import COMMON_SEARCH_SPACE, TrainedConfig, TrainedMethod
+from methods.parts.search import COMMON_SEARCH_SPACE
+from methods.parts.trained import TrainedMethod
+from methods.parts.trained_config import TrainedConfig
 from methods.parts.training import Schedule, seeded, train
 from methods.siamese import Siamese
 
 CONFIGS = Path(methods.__file__).parent / "configs"
 TRAINED = [method_id for method_id in METHODS.ids() if issubclass(METHODS.get(method_id), TrainedMethod)]
+
+
+class OneWeight(Objective):
+    """An objective without encoders."""
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+        self.weight = torch.nn.Parameter(torch.tensor([3.0]))
 
 
 def encoder(**changes: object) -> Encoder:
@@ -48,11 +59,6 @@ def test_seeded_puts_the_global_generator_back():
     assert torch.equal(before, torch.get_rng_state())
 
 
-@pytest.mark.parametrize(("n_sketches", "n_batches"), [(100, 4), (128, 4), (129, 5)])
-def test_an_epoch_draws_at_least_as_many_pairs_as_there_are_sketches(n_sketches, n_batches):
-    assert Schedule.batches_per_epoch(n_sketches, 32) == n_batches
-
-
 def test_training_reports_every_epoch(world):
     progress = FitProgress()
     Siamese(Siamese.Config(epochs=3, hidden=4)).fit(world.seen, seed=0, progress=progress)
@@ -61,13 +67,13 @@ def test_training_reports_every_epoch(world):
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(world):
-    class Broken(torch.nn.Linear):
+    class Broken(OneWeight):
         def forward(self, batch):
             return self.weight.sum() * torch.nan
 
-    schedule = Schedule(lr=1e-3, weight_decay=0.0, n_epochs=1, n_batches=1, n_pairs=4)
+    schedule = Schedule(lr=1e-3, weight_decay=0.0, n_epochs=1, n_pairs=64)
     with pytest.raises(FloatingPointError, match="the loss became nan"):
-        train(Broken(1, 1), PairSampler(world.seen, seed=0), schedule, FitProgress())
+        train(Broken(), PairSampler(world.seen, seed=0), schedule, FitProgress())
 
 
 def test_shared_weights_are_saved_once_and_stay_shared_after_loading(world, tmp_path):
@@ -106,6 +112,7 @@ def test_named_configurations_are_accepted_by_their_method(path):
     [
         ({"distance": "manhattan"}, "distance = 'manhattan', allowed: euclidean, cosine"),
         ({"depth": 3}, "depth = 3, allowed: 1, 2"),
+        ({"batch": 1}, "batch = 1, allowed: numbers from 2 on"),
         ({"epochs": 0}, "epochs = 0, allowed: numbers above 0"),
         ({"lr": -1.0}, "lr = -1.0, allowed: numbers above 0"),
         ({"weight_decay": -1e-9}, "weight_decay = -1e-09, allowed: numbers from 0 on"),
@@ -162,13 +169,13 @@ def test_dropout_acts_in_training_only():
 def test_the_objective_is_in_training_mode_while_it_is_trained_and_no_longer_afterwards(world):
     modes = []
 
-    class Recording(torch.nn.Linear):
+    class Recording(OneWeight):
         def forward(self, batch):
             modes.append(self.training)
             return self.weight.sum()
 
-    objective = Recording(1, 1).eval()
-    schedule = Schedule(lr=1e-3, weight_decay=0.0, n_epochs=1, n_batches=2, n_pairs=4)
+    objective = Recording().eval()
+    schedule = Schedule(lr=1e-3, weight_decay=0.0, n_epochs=1, n_pairs=len(world.seen.sketches) // 2)
     train(objective, PairSampler(world.seen, seed=0), schedule, FitProgress())
     assert (modes, objective.training) == ([True, True], False)
 
@@ -187,16 +194,12 @@ def test_training_is_adam_with_l2_decay_on_the_gradient_of_each_batch():
         pairs="class",
     )
 
-    class Square(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.tensor([3.0]))
-
+    class Square(OneWeight):
         def forward(self, batch):
             return (self.weight - batch.sketches.mean()).square().sum()
 
     objective = Square()
-    schedule = Schedule(lr=0.1, weight_decay=0.5, n_epochs=2, n_batches=2, n_pairs=4)
+    schedule = Schedule(lr=0.1, weight_decay=0.5, n_epochs=4, n_pairs=2)
     train(objective, PairSampler(seen, seed=0), schedule, FitProgress())
     weight, first, second = 3.0, 0.0, 0.0
     for step in range(1, 5):
@@ -205,3 +208,55 @@ def test_training_is_adam_with_l2_decay_on_the_gradient_of_each_batch():
         second = 0.999 * second + 0.001 * gradient**2
         weight -= 0.1 * (first / (1 - 0.9**step)) / (math.sqrt(second / (1 - 0.999**step)) + 1e-8)
     assert objective.weight.item() == pytest.approx(weight, rel=1e-6)
+
+
+def test_an_alternating_method_is_called_before_each_epoch(world):
+    calls = []
+
+    class Alternating(OneWeight):
+        def start_epoch(self):
+            calls.append("start")
+
+        def forward(self, batch):
+            calls.append("batch")
+            return self.weight.sum()
+
+    schedule = Schedule(lr=1e-3, weight_decay=0.0, n_epochs=2, n_pairs=len(world.seen.sketches))
+    train(Alternating(), PairSampler(world.seen, seed=0), schedule, FitProgress())
+    assert calls == ["start", "batch"] * 2
+
+
+def test_a_discriminator_moves_before_the_rest_and_each_only_by_its_own_loss(world):
+    """The discriminator pulls its weight to 1, the rest its own to the discriminator's, by hand."""
+
+    class Chase(AdversarialObjective):
+        def __init__(self):
+            torch.nn.Module.__init__(self)
+            self.weight = torch.nn.Parameter(torch.tensor([5.0]))
+            self.discriminators = torch.nn.Linear(1, 1, bias=False)
+            torch.nn.init.constant_(self.discriminators.weight, 0.0)
+
+        def discriminator_loss(self, batch):
+            return (self.discriminators.weight - 1 + 0 * self.weight).square().sum()
+
+        def forward(self, batch):
+            seen_by_rest.append(self.discriminators.weight.item())
+            return (self.weight - self.discriminators.weight).square().sum()
+
+    seen_by_rest: list[float] = []
+    objective = Chase()
+    schedule = Schedule(lr=0.25, weight_decay=0.0, n_epochs=1, n_pairs=len(world.seen.sketches))
+    train(objective, PairSampler(world.seen, seed=0), schedule, FitProgress())
+    # The first step of Adam is as long as the learning rate, whatever the gradient.
+    assert seen_by_rest == pytest.approx([0.25])
+    assert objective.discriminators.weight.item() == pytest.approx(0.25)
+    assert objective.weight.item() == pytest.approx(4.75)
+
+
+def test_dropout_keeps_the_share_asked_for_and_its_mean():
+    torch.manual_seed(0)
+    dropped = Dropout(0.3).train()(torch.ones(400, 400))
+    kept = dropped[dropped != 0]
+    assert kept.tolist() == pytest.approx([1 / 0.7] * len(kept))
+    assert len(kept) / dropped.numel() == pytest.approx(0.7, abs=0.005)
+    assert Dropout(0.0).train()(torch.ones(3)).tolist() == [1.0] * 3

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -22,23 +23,20 @@ SMALL = {"hidden": 8, "width": 5, "dropout": 0.0}
 
 def build(world, **config: object) -> ZSCMRObjective:
     torch.manual_seed(0)
-    return ZSCMR(ZSCMR.Config(**{**SMALL, **config})).objective(world.seen)
+    return ZSCMRObjective(ZSCMR.Config(**{**SMALL, **config}), world.seen)
 
 
 def draw(world, n_pairs: int = 9) -> PairBatch:
-    batch = PairSampler(world.seen, seed=0).batch(n_pairs)
+    batch = next(PairSampler(world.seen, seed=0).epoch(n_pairs))
     assert len(batch.labels.unique()) < n_pairs  # some class stands in it more than once
     return batch
 
 
 def codes(objective: ZSCMRObjective, batch: PairBatch) -> tuple[list[list[float]], ...]:
     with torch.no_grad():
-        return (
-            objective.sketch_encoder(batch.sketches).tolist(),
-            objective.photo_encoder(batch.photos).tolist(),
-            objective.sketch_encoder(batch.negative_sketches).tolist(),
-            objective.photo_encoder(batch.negative_photos).tolist(),
-        )
+        sketches, photos = objective.codes(batch)
+    own = sketches, photos, sketches[batch.negatives], photos[batch.negatives]
+    return tuple(part.tolist() for part in own)
 
 
 def has_gradient(part: nn.Module) -> bool:
@@ -155,13 +153,7 @@ def test_weight_0_leaves_the_parts_of_a_term_without_gradient(world, term, parts
 
 def test_weight_0_of_the_triplets_leaves_the_negatives_without_effect(world):
     batch = draw(world)
-    shuffled = PairBatch(
-        batch.sketches,
-        batch.photos,
-        batch.labels,
-        batch.negative_sketches.flip(0),
-        batch.negative_photos.flip(0),
-    )
+    shuffled = replace(batch, negatives=batch.negatives.flip(0))
     without, with_triplets = build(world, lambda_triplet=0.0), build(world, lambda_triplet=1.0)
     assert without(batch).item() == without(shuffled).item()
     assert with_triplets(batch).item() != with_triplets(shuffled).item()

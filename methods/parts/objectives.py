@@ -1,0 +1,74 @@
+"""What a trained method minimises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from datasets.seen import SeenData
+from methods.parts.pairs import PairBatch
+from methods.parts.trained_config import TrainedConfig
+from methods.parts.widths import require_one_width
+
+Player: TypeAlias = tuple[list[nn.Parameter], Callable[[PairBatch], Tensor]]
+"""Parameters, and the loss of a batch that they minimise."""
+
+
+class Objective(nn.Module):
+    """The two encoders, whatever else training needs, and the loss as `forward(batch)`.
+
+    Only the encoders outlive `fit`. is_shared: both modalities have one encoder, and thus need features of
+    one width; NotRunnable where they have not.
+    """
+
+    is_shared: ClassVar[bool] = False
+
+    def __init__(self, config: TrainedConfig, seen: SeenData) -> None:
+        super().__init__()
+        if self.is_shared:
+            require_one_width(seen)
+        self.config = config
+        self.sketch_encoder = config.encoder(seen.sketches.shape[1])
+        self.photo_encoder = self.sketch_encoder
+        if not self.is_shared:
+            self.photo_encoder = config.encoder(seen.photos.shape[1])
+
+    def codes(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """Codes (B, width) of the sketches and of the photos."""
+        if self.is_shared:  # in one product, which is faster than two and the sum of their gradients
+            sketch_codes, photo_codes = self.sketch_encoder(torch.cat([batch.sketches, batch.photos])).chunk(
+                2
+            )
+            return sketch_codes, photo_codes
+        return self.sketch_encoder(batch.sketches), self.photo_encoder(batch.photos)
+
+    def forward(self, batch: PairBatch) -> Tensor:
+        """Return the loss of a batch."""
+        raise NotImplementedError
+
+    def start_epoch(self) -> None:
+        """Do what an alternating method does between two passes over the data; others do nothing."""
+
+    def players(self) -> list[Player]:
+        """Who minimises what, in turn, on every batch: one player, unless a method is adversarial."""
+        return [(list(self.parameters()), self)]
+
+
+class AdversarialObjective(Objective):
+    """An objective with discriminators, which minimise a loss of their own on each batch, first."""
+
+    discriminators: nn.Module
+
+    def discriminator_loss(self, batch: PairBatch) -> Tensor:
+        """Return what the discriminators minimise; codes enter it detached."""
+        raise NotImplementedError
+
+    def players(self) -> list[Player]:
+        """The discriminators, then all else."""
+        theirs = list(self.discriminators.parameters())
+        known = set(map(id, theirs))
+        ours = [parameter for parameter in self.parameters() if id(parameter) not in known]
+        return [(theirs, self.discriminator_loss), (ours, self)]
