@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -38,17 +37,6 @@ def describe_environment(device: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         **{name: _package_version(name) for name in _PACKAGES},
     }
-
-
-def peak_memory_mib() -> float:
-    """Return the largest resident size of this process so far; 0 where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts kilobytes, macOS bytes.
-    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
 def _package_version(name: str) -> str | None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.embed import fit_and_embed
-from benchmark.environment import describe_environment, peak_memory_mib
+from benchmark.environment import describe_environment
 from benchmark.errors import NotRunnable
 from benchmark.grade import grade
+from benchmark.memory import PeakMemory
 from benchmark.plan import PlannedRun
 from benchmark.prepare import PreparedData
 from benchmark.records import FineTuned, Record, StoredRun, write_run
@@ -27,6 +28,7 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
     KeyboardInterrupt passes through: an interrupted run leaves no record, and the next call repeats it.
     """
     record, runs_dir, device = _blank_record(run, data), data.where.runs_dir, data.where.device
+    peak = PeakMemory(device)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.safetensors"
         try:
@@ -56,7 +58,8 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
             record,
             status="partial" if data.is_partial else "complete",
             phases_s={name: round(seconds, 4) for name, seconds in phases_s.items()},
-            peak_mib=round(peak_memory_mib(), 1),
+            peak_mib=_rounded(peak.process_mib()),
+            peak_device_mib=_rounded(peak.device_mib()),
             finetuning=_finetuned(run, data),
             **graded.fields,
         )
@@ -106,6 +109,10 @@ def _finetuned(run: PlannedRun, data: PreparedData) -> dict[Modality, FineTuned]
         return {}
     tunings = data.features.fine_tunings(run.split)
     return {modality: FineTuned(**tuning.report()) for modality, tuning in tunings.items()}
+
+
+def _rounded(mib: float | None) -> float | None:
+    return None if mib is None else round(mib, 1)
 
 
 def _plain(card: dict[str, Any]) -> dict[str, Any]:

@@ -170,6 +170,7 @@ class Record(BaseModel):
     environment: dict[str, Any]
     phases_s: dict[str, float] = {}
     peak_mib: float | None = None
+    peak_device_mib: float | None = None
     scores: dict[str, Score] = {}
     seen_scores: dict[str, Score] = {}
     dropped_metrics: dict[str, str] = {}

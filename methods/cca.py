@@ -8,8 +8,9 @@ from typing import ClassVar, Self
 
 from benchmark.registry import register_method
 from methods.base import FitProgress, MethodCard, SearchRange, SeenData
-from methods.parts.cca import canonical_directions, pair_moments, principal_directions
+from methods.parts.cca import canonical_directions, principal_directions
 from methods.parts.linear import LinearConfig, LinearMethod, exact
+from methods.parts.pair_moments import pair_moments
 from methods.parts.pairs import pair_groups
 from methods.parts.search import DISTANCES
 

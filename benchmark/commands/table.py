@@ -46,6 +46,9 @@ def table(
             "--metrics", help="Metric ids, comma-separated: measured ones, or from the stored rankings."
         ),
     ] = None,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Fit time, parameters, bytes a photo and memory, not all scores.")
+    ] = False,
     format: Annotated[Format, typer.Option("--format", help="Written to stdout.")] = Format.TERMINAL,
     reference: Reference = None,
     results_dir: ResultsDir = RESULTS_DIR,
@@ -58,6 +61,8 @@ def table(
     [bold]Examples[/bold]
 
     run_benchmark.py table --suite default
+
+    run_benchmark.py table --suite systems --cost
 
     run_benchmark.py table --metrics map@100/min_k_r,p@50
 
@@ -81,9 +86,9 @@ def table(
         comparison = compare(measured, reference=reference or part.reference, metric_ids=wanted)
         _require_row(comparison, reference)
         if format is Format.TERMINAL:
-            print_comparison(comparison)
+            print_comparison(comparison, is_cost=cost)
         else:
-            typer.echo(tables.render(comparison, format.value, per_fold=True))
+            typer.echo(tables.render(comparison, format.value, per_fold=True, is_cost=cost))
 
     one_by_one(chosen, show)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from benchmark.reporting.joining import check_same_terms, newest, reference_row
 from metrics.definitions import DEFAULT, parse
 
 __all__ = ["Cell", "Comparison", "Fold", "Interval", "Row", "compare"]
+
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Row:
     widths (of an embedding): by split. class_vectors, class_vectors_sha256: their kind and their hash, by
     split, where the method was given some and the record says so. embedding_width, bytes_per_photo: of the
     widest. fit_s, pr_curve: mean over seeds and folds of the seconds of a fit and of the 11 interpolated
-    precisions, None when a fold is lacking.
+    precisions, None when a fold is lacking. n_parameters: of what is kept after a fit, the most of all folds.
+    peak_mib, peak_device_mib: the largest memory of the process and of the GPU during a run, likewise.
     """
 
     name: str
@@ -56,6 +59,9 @@ class Row:
     widths: Mapping[str, int]
     embedding_width: int | None
     bytes_per_photo: int | None
+    n_parameters: int | None
+    peak_mib: float | None
+    peak_device_mib: float | None
     pr_curve: tuple[float, ...] | None
 
     def harmonic(self, metric: str) -> float | None:
@@ -276,6 +282,9 @@ def _row(
         widths=widths,
         embedding_width=width,
         bytes_per_photo=None if width is None else _bytes(width, runs[0].distance),
+        n_parameters=_most(run.n_parameters for run in runs),
+        peak_mib=_most(run.peak_mib for run in runs),
+        peak_device_mib=_most(run.peak_device_mib for run in runs),
         pr_curve=_mean_curve([_mean_curve([r.record.pr_curve for r in s]) for s in complete.values()])
         if is_whole
         else None,
@@ -313,6 +322,10 @@ def _absence(seeds: Sequence[StoredRun]) -> str:
     ended = next(run.record for run in seeds if run.record.status != "complete")
     at_seed = f" (seed {ended.seed} of {len(seeds)})" if len(seeds) > 1 else ""
     return f"{ended.status}{at_seed}: {ended.reason or 'no reason given'}"
+
+
+def _most(values: Iterable[_Number | None]) -> _Number | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _bytes(width: int, distance: str | None) -> int:

@@ -84,6 +84,19 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
     return tuple(Note(label, text) for label, text in written if text)
 
 
+def cost_notes(comparison: Comparison) -> tuple[Note, ...]:
+    """What stands below a table of costs."""
+    shown = ("Data", "Sizes", "Pictures", "Codes", "Intervals", "Unequal", "Configuration")
+    measured = (
+        "fit: mean seconds of one fit on features that are there; parameters: numbers kept to embed an item, "
+        "means and other constants included; bytes/photo: of one embedding, 4 a number, or one bit; peak "
+        "memory: largest resident size of the process during a run, libraries and features included (on "
+        "systems other than Linux, since the process began)."
+    )
+    notes = footnotes(comparison, (comparison.main_metric,))
+    return (Note("Cost", measured), *(note for note in notes if note.label in shown))
+
+
 def _data(comparison: Comparison) -> str:
     protocol, splits = comparison.protocol, comparison.splits
     mean = f"mean over {len(splits)} splits of equal weight" if len(splits) > 1 else "one split"
@@ -269,7 +282,12 @@ def _unequal(comparison: Comparison) -> Iterator[str]:
     ]
     if other and not comparison.protocol.codes.startswith("itq"):  # whose codes have a length of their own
         yield f"width not the suite's {shared}, but given by the method: {', '.join(other)}"
-    own = [row.name for row in rows if row.card.get("distance") == "hamming"]
+    transductive = [row.name for row in rows if row.card.get("is_transductive")]
+    if transductive:
+        yield f"transductive, a photo's place depends on the rest of the gallery: {', '.join(transductive)}"
+    own = [
+        row.name for row in rows if row.card.get("distance") == "hamming" or row.card.get("codes") == "own"
+    ]
     if own and comparison.protocol.codes != "real":
         yield f"codes learnt by the method, not {comparison.protocol.codes}: {', '.join(own)}"
     raw = [row.name for row in rows if row.card.get("feature_norm") == "raw"]
@@ -294,6 +312,10 @@ def _unequal(comparison: Comparison) -> Iterator[str]:
             yield f"the source of {row.name} changed between its splits: run it again"
         if len(set(row.class_vectors_sha256.values())) > 1:
             yield f"the class vectors of {row.name} differ between its splits: run it again"
+
+
+def _learns_codes(row: Row) -> bool:
+    return row.card.get("distance") == "hamming" or row.card.get("codes") == "own"
 
 
 def _side_information(row: Row) -> Iterator[str]:

@@ -127,9 +127,13 @@ def _line(
         "fit_s": row and row.fit_s,
         "embedding_width": row and row.widths.get(split, row.embedding_width),
         "bytes_per_photo": row and row.bytes_per_photo,
+        "n_parameters": row and row.n_parameters,
+        "peak_mib": row and row.peak_mib,
+        "peak_device_mib": row and row.peak_device_mib,
         "n_train_classes": row and row.n_train_classes.get(split),
         "config_source": row and row.config_source.get(split),
         "fidelity": row and row.card.get("fidelity"),
+        "is_transductive": row and bool(row.card.get("is_transductive")),
         "side_information": ", ".join(row.card.get("side_information", ())) if row else None,
         "class_vectors": ", ".join(sorted(set(row.class_vectors.values()))) if row else None,
     }

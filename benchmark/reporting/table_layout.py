@@ -127,7 +127,7 @@ def _divided(
     parts: Callable[[Row, str], tuple[float | None, ...]],
 ) -> Table:
     """Every metric in several columns, which leave together."""
-    columns = [Column("method", tuple(Text(row.name) for row in comparison.rows), is_words=True)]
+    columns = [Column("method", tuple(map(_name, comparison.rows)), is_words=True)]
     for position, metric in enumerate(metric_ids):
         of_rows = [parts(row, metric) for row in comparison.rows]
         for number, header in enumerate(headers):
@@ -206,6 +206,29 @@ def facts_table(comparison: Comparison) -> Table:
     )
 
 
+def cost_table(comparison: Comparison) -> Table:
+    """What a method takes beside what it gives: time, parameters, bytes, memory."""
+    rows, main = comparison.rows, comparison.main_metric
+    columns = [
+        _metric_column(main, [row.mean for row in rows], comparison.chance, importance=1),
+        *(
+            Column(header, (*map(Text, texts), Text(DASH)), importance)
+            for header, importance, texts in (
+                ("fit", 0, [seconds(row.fit_s) for row in rows]),
+                ("parameters", 0, [_number(row.n_parameters) for row in rows]),
+                ("bytes/photo", 0, [_number(row.bytes_per_photo) for row in rows]),
+                ("peak memory", 0, [_mib(row.peak_mib) for row in rows]),
+                ("of the GPU", 2, [_mib(row.peak_device_mib) for row in rows]),
+                ("device", 3, [", ".join(sorted(set(row.device.values()))) or DASH for row in rows]),
+            )
+            if set(texts) != {DASH} or importance == 0
+        ),
+    ]
+    return Table(
+        f"Cost. {_title_of(comparison)}", (_names(rows), *columns), n_set_apart=1, metric_ids=(main,)
+    )
+
+
 def seconds(value: float | None) -> str:
     """A duration in the unit that reads best.
 
@@ -262,7 +285,12 @@ def _texts(
 
 
 def _names(rows: Sequence[Row]) -> Column:
-    return Column("method", (*(Text(row.name) for row in rows), Text("chance")), is_words=True)
+    return Column("method", (*map(_name, rows), Text("chance")), is_words=True)
+
+
+def _name(row: Row) -> Text:
+    """The name; one that ranks with the help of the other test items is marked wherever scores stand."""
+    return Text(f"{row.name} (transductive)" if row.card.get("is_transductive") else row.name)
 
 
 def _metric_column(
@@ -298,6 +326,10 @@ def _title(row: Row) -> str:
     title = str(row.card.get("title", row.method))
     origin = " ".join(str(row.card[key]) for key in ("venue", "year") if row.card.get(key))
     return f"{title} ({origin})" if origin else title
+
+
+def _mib(value: float | None) -> str:
+    return DASH if value is None else f"{value:,.0f} MiB"
 
 
 def _number(value: int | None) -> str:

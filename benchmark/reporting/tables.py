@@ -13,7 +13,7 @@ from rich.text import Text as RichText
 
 from benchmark.errors import BenchmarkError
 from benchmark.reporting.comparison import Comparison
-from benchmark.reporting.footnotes import Note, footnotes
+from benchmark.reporting.footnotes import Note, cost_notes, footnotes
 from benchmark.reporting.latex import latex
 from benchmark.reporting.published import beside
 from benchmark.reporting.table_data import csv_text, json_text
@@ -22,6 +22,7 @@ from benchmark.reporting.table_layout import (
     Column,
     Table,
     Text,
+    cost_table,
     exposure_table,
     facts_table,
     fold_table,
@@ -38,12 +39,12 @@ _RICH_STYLES = {"best": "bold", "second": "underline", "": ""}
 _PLAIN_MARKS = {"best": "*", "second": "+", "": ""}
 
 
-def render(comparison: Comparison, fmt: str, *, per_fold: bool) -> str:
+def render(comparison: Comparison, fmt: str, *, per_fold: bool, is_cost: bool = False) -> str:
     """Write a comparison as `plain`, `markdown`, `latex`, `csv` or `json`.
 
-    per_fold: add a table of the first metric in every split. CSV (one row for every row, metric and split,
-    split "mean" for the mean) and JSON always hold everything at full precision. Raises BenchmarkError for
-    another format.
+    per_fold: add a table of the first metric in every split. is_cost: time and memory instead of all scores.
+    CSV (one row for every row, metric and split, split "mean" for the mean) and JSON always hold everything
+    at full precision. Raises BenchmarkError for another format.
     """
     if fmt == "csv":
         return csv_text(comparison)
@@ -56,6 +57,8 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool) -> str:
     }
     if fmt not in writers:
         raise BenchmarkError(f"no table format '{fmt}'. Known: {', '.join((*writers, 'csv', 'json'))}.")
+    if is_cost:
+        return writers[fmt]([cost_table(comparison)], cost_notes(comparison))
     metrics = headline_metrics(comparison)
     tables = [score_table(comparison, metrics)]
     further = [metric for metric in comparison.metric_ids if metric not in metrics]
@@ -70,8 +73,13 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool) -> str:
     return writers[fmt](tables, footnotes(comparison, comparison.metric_ids))
 
 
-def rich_table(comparison: Comparison, *, width: int, per_fold: bool = True) -> RenderableType:
+def rich_table(
+    comparison: Comparison, *, width: int, per_fold: bool = True, is_cost: bool = False
+) -> RenderableType:
     """Lay a comparison out for a terminal `width` characters wide; columns that do not fit are named."""
+    if is_cost:
+        costs, lacking = _fit(cost_table(comparison), width, 1)
+        return Group(_rich(costs), *_lacking(lacking), "", _rich_notes(cost_notes(comparison)))
     scores, lacking = _fit(score_table(comparison, headline_metrics(comparison)), width, SECONDARY)
     further = [metric for metric in comparison.metric_ids if metric not in headline_metrics(comparison)]
     parts: list[RenderableType] = [_rich(scores), *_lacking([*lacking, *further]), ""]
@@ -85,13 +93,18 @@ def rich_table(comparison: Comparison, *, width: int, per_fold: bool = True) -> 
         parts += [_rich(_fit(published_table(found), width, 0)[0]), ""]
     parts += [_rich(_fit(facts_table(comparison), width, 0)[0]), ""]
     shown = [column.header for column in scores.columns]
-    notes = RichTable.grid(padding=(0, _GAP))
-    notes.add_column(style="dim", no_wrap=True)
-    notes.add_column(style="dim", overflow="fold")
-    for note in footnotes(comparison, [metric for metric in comparison.metric_ids if metric in shown]):
-        notes.add_row(RichText(note.label), RichText(note.text))
-    notes.add_row(RichText("Marks"), RichText("best of a column bold, second best underlined, as printed."))
-    return Group(*parts, notes)
+    notes = footnotes(comparison, [metric for metric in comparison.metric_ids if metric in shown])
+    return Group(*parts, _rich_notes(notes))
+
+
+def _rich_notes(notes: Sequence[Note]) -> RichTable:
+    grid = RichTable.grid(padding=(0, _GAP))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(style="dim", overflow="fold")
+    for note in notes:
+        grid.add_row(RichText(note.label), RichText(note.text))
+    grid.add_row(RichText("Marks"), RichText("best of a column bold, second best underlined, as printed."))
+    return grid
 
 
 def _dividing_tables(comparison: Comparison, metric_ids: Sequence[str]) -> list[Table]:

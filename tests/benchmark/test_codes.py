@@ -1,5 +1,6 @@
 """Binary codes: ITQ does what its paper says, and learns from seen items unless its name says otherwise."""
 
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -239,6 +240,14 @@ def test_a_method_that_learns_codes_keeps_them(tiny_world):
     coded, real = (embedded(method, kind, world=tiny_world) for kind in (CodeKind.ITQ, CodeKind.REAL))
     np.testing.assert_array_equal(coded.gallery_emb, real.gallery_emb)
     assert (coded.codes, coded.distance, coded.gallery_emb.shape[1]) == (REAL, "hamming", 32)
+
+
+def test_codes_that_a_method_learns_are_its_signs_and_never_pass_through_itq(tiny_world):
+    method = type("Hashing", (Identity,), {"card": dataclasses.replace(Identity.card, codes="own")})
+    coded, real = (embedded(method, kind, world=tiny_world) for kind in (CodeKind.ITQ, CodeKind.REAL))
+    assert (coded.codes, coded.distance) == (Codes(CodeKind.SIGN), "hamming")
+    np.testing.assert_array_equal(coded.gallery_emb, real.gallery_emb > 0)
+    assert (real.codes, real.distance) == (REAL, "cosine")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CodeKind if kind is not CodeKind.REAL])

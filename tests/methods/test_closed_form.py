@@ -11,7 +11,9 @@ from sklearn.linear_model import Ridge as SklearnRidge
 
 from methods.base import FitProgress
 from methods.cca import CCA
-from methods.parts.cca import canonical_directions, pair_moments, principal_directions
+from methods.parts.cca import canonical_directions, principal_directions
+from methods.parts.pair_moments import pair_moments
+from methods.procrustes import Procrustes, nearest_rotation
 from methods.ridge import Ridge, ridge_weights
 from methods.sae import SAE, sae_weights
 
@@ -211,3 +213,37 @@ def test_sae_embeds_centred_features_by_the_solution_of_its_own_modality(uneven,
         general = scipy.linalg.solve_sylvester(t @ t.T, weight * x @ x.T, (1 + weight) * t @ x.T)
         expected = (unseen.double().numpy() - features.mean(axis=0)) @ general.T
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def procrustes_objective(rotation: np.ndarray, x: np.ndarray, y: np.ndarray, weight: float) -> float:
+    """Mean squared error of all pairs over the largest singular value of E[x yᵀ], and the pull to I."""
+    scale = np.linalg.svd(x.T @ y / len(x), compute_uv=False)[0]
+    errors = ((x @ rotation - y) ** 2).sum(axis=1).mean()
+    return errors / scale + weight * ((rotation - np.eye(len(rotation))) ** 2).sum()
+
+
+def test_no_rotation_near_it_turns_sketches_closer_to_their_photos():
+    x, y = draw(40, 4, seed=1).numpy(), draw(40, 4, seed=2).numpy()
+    found = nearest_rotation(torch.from_numpy(x.T @ y / 40), identity_weight=0.3).numpy()
+    np.testing.assert_allclose(found.T @ found, np.eye(4), atol=1e-12)
+    least = procrustes_objective(found, x, y, 0.3)
+    for seed in range(20):
+        skew = draw(4, 4, seed=seed).numpy()
+        for size in (0.01, 0.3):
+            other = found @ scipy.linalg.expm(size * (skew - skew.T))
+            assert procrustes_objective(other, x, y, 0.3) > least
+
+
+def test_a_turn_of_all_features_is_found_and_undone():
+    x = draw(60, 5, seed=3)
+    turn = torch.linalg.qr(draw(5, 5, seed=4)).Q
+    covariance = x.T @ (x @ turn) / 60
+    torch.testing.assert_close(nearest_rotation(covariance, identity_weight=1e-9), turn, atol=1e-6, rtol=0)
+
+
+def test_a_heavy_weight_on_the_identity_makes_procrustes_centred(world):
+    method = Procrustes(Procrustes.Config(identity_weight=1e9)).fit(
+        world.seen, seed=0, progress=FitProgress()
+    )
+    mean = world.seen.sketches.mean(dim=0)
+    torch.testing.assert_close(method.embed_sketches(world.sketches), world.sketches - mean)

@@ -11,7 +11,7 @@ from benchmark.errors import NotRunnable
 from benchmark.registry import METHODS
 from methods.base import FitProgress, RetrievalMethod
 
-METHOD_IDS = ("frozen", "centred", "cca", "ridge", "sae", "siamese", "triplet", "zscmr")
+METHOD_IDS = ("frozen", "centred", "procrustes", "cca", "ridge", "sae", "siamese", "triplet", "zscmr")
 TRAINED = {"hidden": 64, "epochs": 30, "batch": 32, "lr": 5e-3, "width": 16}
 CONFIGS: dict[str, dict[str, Any]] = {
     "siamese": TRAINED,

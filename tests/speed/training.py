@@ -22,8 +22,8 @@ from torch.nn.functional import normalize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmark.environment import peak_memory_mib
 from benchmark.errors import NotRunnable
+from benchmark.memory import PeakMemory
 from benchmark.registry import METHODS
 from datasets.seen import N_TEACHER_CLASSES, SeenData
 from methods.base import FitProgress
@@ -79,14 +79,15 @@ def floor_s(n_batches: int) -> float:
     return min(times) * n_batches
 
 
-def fit_s(method_id: str, seen: SeenData, epochs: int) -> tuple[float, str]:
-    """Seconds of one fit, and what it had to do."""
+def fit_s(method_id: str, seen: SeenData, epochs: int) -> tuple[float, str, str]:
+    """Seconds of one fit, what it had to do, and the peak of the memory meanwhile."""
     method = METHODS.get(method_id)
     names = method.Config.__dataclass_fields__
     changes: dict[str, Any] = {"epochs": epochs} if "epochs" in names else {}
-    start = time.perf_counter()
+    peak, start = PeakMemory("cpu"), time.perf_counter()
     method(method.Config(**changes)).fit(seen, seed=0, progress=FitProgress())
-    return time.perf_counter() - start, f"{epochs} epochs" if changes else "closed form"
+    seconds = time.perf_counter() - start
+    return seconds, f"{epochs} epochs" if changes else "no epochs", f"{peak.process_mib() or 0:,.0f} MiB"
 
 
 def main() -> None:
@@ -107,16 +108,15 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, {args.threads} threads")
     print(f"{len(seen.photos):,} photos, {len(seen.sketches):,} sketches of {N_FEATURES} numbers")
     print(f"matrix products of two encoders alone, {args.epochs} epochs of batches of {BATCH}: {floor:.1f} s")
-    print(f"{'method':<12} {'fit s':>8}  {'':<12} limit {LIMIT_S} s")
+    print(f"{'method':<12} {'fit s':>8}  {'':<12} {'peak':>10}  limit {LIMIT_S} s")
     for method_id in ids:
         try:
-            seconds, what = fit_s(method_id, seen, args.epochs)
+            seconds, what, memory = fit_s(method_id, seen, args.epochs)
         except NotRunnable as reason:
             print(f"{method_id:<12} {'–':>8}  {reason}")
             continue
         verdict = "within" if seconds <= LIMIT_S else f"{seconds / LIMIT_S:.1f} times the limit"
-        print(f"{method_id:<12} {seconds:>8.1f}  {what:<12} {verdict}", flush=True)
-    print(f"peak memory of all: {peak_memory_mib():,.0f} MiB")
+        print(f"{method_id:<12} {seconds:>8.1f}  {what:<12} {memory:>10}  {verdict}", flush=True)
 
 
 if __name__ == "__main__":

@@ -249,6 +249,40 @@ def test_rows_that_are_not_on_equal_terms_are_named(make_run):
     assert "pictures instead of features: mean_colour" in text
 
 
+def test_a_row_that_needs_the_rest_of_the_gallery_is_marked_where_its_scores_stand(make_run):
+    comparison = compare([make_run("icfrr", card={"is_transductive": True}), make_run("centred")])
+    assert (
+        "transductive, a photo's place depends on the rest of the gallery: icfrr"
+        in _notes(comparison)["Unequal"]
+    )
+    lines = render(comparison, "plain", per_fold=False).splitlines()
+    assert {line.split("  ")[0] for line in lines[3:5]} == {"icfrr (transductive)", "centred"}
+
+
+def test_the_table_of_costs_holds_the_most_that_a_fold_took_and_the_mean_time_of_a_fit(make_run):
+    runs = [
+        make_run(split="fold0", phases_s={"fit": 2.0}, n_parameters=1000, peak_mib=700.4, embedding_width=64),
+        make_run(split="fold1", phases_s={"fit": 4.0}, n_parameters=1200, peak_mib=650.0, embedding_width=60),
+        make_run("zscmr", split="fold0"),
+        make_run("zscmr", split="fold1"),
+    ]
+    text = render(compare(runs), "plain", per_fold=True, is_cost=True)
+    rows = {
+        line.split()[0]: line for line in text.splitlines() if line.startswith(("method", "centred", "zscmr"))
+    }
+    assert "fit" in rows["method"]
+    assert "of the GPU" not in rows["method"]
+    assert rows["centred"].split()[-7:-1] == ["3.0", "s", "1,200", "256", "700", "MiB"]
+    assert "peak memory: largest resident size" in text
+    assert "map@all by split" not in text
+
+
+def test_memory_of_a_gpu_is_a_column_where_there_was_one(make_run):
+    text = render(compare([make_run(peak_device_mib=1234.5)]), "markdown", per_fold=False, is_cost=True)
+    assert "of the GPU" in text
+    assert "1,234 MiB" in text
+
+
 def test_seeds_and_sources_that_differ_between_splits_are_named(make_run):
     runs = [make_run(split="fold0", seed=0), make_run(split="fold0", seed=1)]
     runs += [make_run(split="fold1", seed=0, source_sha256="e" * 64)]
