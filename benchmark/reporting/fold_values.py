@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from benchmark.errors import BenchmarkError
 from benchmark.records import PerQuery, StoredRun
 from benchmark.reporting.exposure import exposed_classes
+from metrics.definitions import parse
 from metrics.intervals import BootstrapMeans, bootstrap_means, confidence_interval, fold_mean_draws
+from metrics.random_ranking import chance
 
 Key = tuple[str, str]
 """Name of a row, id of a metric."""
@@ -34,12 +36,14 @@ class Cell(Interval):
 
     by_seed: value of every seed; of a mean over folds, for the seeds that every fold has. class_balanced:
     mean over classes in place of queries. difference: to the reference on the same queries, None where there
-    is none.
+    is none. above_chance: of the main metric, the one-sided 95 % limit that its distance to a random order
+    lies above; the row beats chance where that is above 0.
     """
 
     by_seed: Mapping[int, float]
     class_balanced: float
     difference: Interval | None
+    above_chance: float | None
 
     @property
     def seed_std(self) -> float | None:
@@ -52,7 +56,8 @@ class FoldValues:
     """What the runs of one split measured.
 
     by_seed, class_balanced: recorded means over queries and over classes. draws, difference_draws: resampled
-    means, and those of the difference to the reference where it has the metric. by_exposure: means over the
+    means, and those of the difference to the reference where it has the metric. chance_draws: those of the
+    main metric's difference to a random order of the same query's gallery. by_exposure: means over the
     queries of classes that the backbone's training may have shown, and over the others, where there are both.
     chance: metric -> analytic value of a random order. query_names: names of the queries.
     """
@@ -61,6 +66,7 @@ class FoldValues:
     class_balanced: Mapping[Key, float]
     draws: Mapping[Key, BootstrapMeans]
     difference_draws: Mapping[Key, BootstrapMeans]
+    chance_draws: Mapping[Key, BootstrapMeans]
     by_exposure: Mapping[Key, tuple[float, float]]
     chance: Mapping[str, float]
     query_names: frozenset[str]
@@ -89,18 +95,27 @@ def measure(
         for (name, metric), own in values.items()
         if name != reference and (reference, metric) in values
     }
-    draws, difference_draws, by_exposure = {}, {}, {}
+    draws, difference_draws, chance_draws, by_exposure = {}, {}, {}, {}
     arrays = next((per_query[0] for per_query in stored.values()), None)
     if arrays is not None:
         record = next(iter(runs_of.values()))[0].record
         # The seed is the split's own: splits are resampled independently of each other.
         seed = record.protocol.interval_seed
         draws, difference_draws = (_resampled(rows, arrays, seed) for rows in (values, differences))
+        chance_draws = _resampled(_above_chance(values, arrays, metric_ids[0]), arrays, seed)
         if exposed := exposed_classes(record.protocol, record.supervised_on):
             by_exposure = _by_exposure(values, arrays, exposed)
     names = frozenset[str]() if arrays is None else frozenset(arrays.names.tolist())
-    chance = _chance(split, runs_of, metric_ids)
-    return FoldValues(by_seed, class_balanced, draws, difference_draws, by_exposure, chance, names)
+    return FoldValues(
+        by_seed,
+        class_balanced,
+        draws,
+        difference_draws,
+        chance_draws,
+        by_exposure,
+        chance=_chance(split, runs_of, metric_ids),
+        query_names=names,
+    )
 
 
 def mean_cell(folds: Sequence[FoldValues], name: str, metric: str, reference: str) -> Cell | None:
@@ -118,6 +133,7 @@ def mean_cell(folds: Sequence[FoldValues], name: str, metric: str, reference: st
         by_seed={s: statistics.fmean(fold.by_seed[key][s] for fold in folds) for s in sorted(shared)},
         class_balanced=statistics.fmean(fold.class_balanced[key] for fold in folds),
         difference=difference,
+        above_chance=_one_sided_limit([fold.chance_draws[key] for fold in folds if key in fold.chance_draws]),
     )
 
 
@@ -128,6 +144,28 @@ def _resampled(
         return {}
     together = bootstrap_means(np.stack(list(rows.values())), arrays.labels, seed=seed)
     return {key: together[row] for row, key in enumerate(rows)}
+
+
+def _above_chance(
+    values: Mapping[Key, NDArray[np.float64]], arrays: PerQuery, metric: str
+) -> dict[Key, NDArray[np.float64]]:
+    """Values of a metric less those of a random order, query by query.
+
+    Nothing for records that do not say how many items were ranked, and for metrics of instances: how many
+    items an instance has is not stored.
+    """
+    if arrays.n_ranked is None or arrays.n_relevant is None or parse(metric).family.relevance == "instance":
+        return {}
+    counts = np.stack([arrays.n_ranked, arrays.n_relevant], axis=1)
+    distinct, which = np.unique(counts, axis=0, return_inverse=True)
+    of_counts = np.array([chance(n, r, metric) if r else np.nan for n, r in distinct.tolist()])
+    expected = of_counts[which.reshape(-1)]
+    return {key: own - expected for key, own in values.items() if key[1] == metric}
+
+
+def _one_sided_limit(folds: Sequence[BootstrapMeans]) -> float | None:
+    """The lower end of a 90 % interval, which 5 % of intervals miss on this side."""
+    return float(confidence_interval(fold_mean_draws(folds), level=0.9)[0]) if folds else None
 
 
 def _by_exposure(
@@ -177,15 +215,15 @@ def _check_same_queries(split: str, stored: Mapping[str, Sequence[PerQuery]]) ->
 def _chance(
     split: str, runs_of: Mapping[str, Sequence[StoredRun]], metric_ids: Sequence[str]
 ) -> dict[str, float]:
-    chance: dict[str, tuple[float, str]] = {}
+    found: dict[str, tuple[float, str]] = {}
     for name, runs in runs_of.items():
         for metric in metric_ids:
             for own in [run.record.scores[metric].chance for run in runs if metric in run.record.scores]:
-                first, first_name = chance.setdefault(metric, (own, name))
+                first, first_name = found.setdefault(metric, (own, name))
                 if abs(own - first) > 1e-9:
                     raise BenchmarkError(
                         f"split '{split}': chance of {metric} is {own!r} in '{name}' and {first!r} in "
                         f"'{first_name}' although their fingerprints are equal. "
                         "Run both again with --rerun all."
                     )
-    return {metric: value for metric, (value, _) in chance.items()}
+    return {metric: value for metric, (value, _) in found.items()}

@@ -68,10 +68,7 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ("Codes", _codes(comparison.protocol.codes)),
         ("Metrics", "; ".join(_definitions(metric_ids)) + ". " + _SYMBOLS),
         ("Ties", _TIE_RULES.get(comparison.protocol.ties, comparison.protocol.ties) + "."),
-        (
-            "Chance",
-            "computed, not run: the expectation under a random order; of curves, R/N.",
-        ),
+        ("Chance", _chance(comparison)),
         ("Intervals", _intervals(comparison)),
         ("Differences", _differences(comparison)),
         ("Published", "; ".join(_published(comparison))),
@@ -312,6 +309,21 @@ def _unequal(comparison: Comparison) -> Iterator[str]:
             yield f"the source of {row.name} changed between its splits: run it again"
         if len(set(row.class_vectors_sha256.values())) > 1:
             yield f"the class vectors of {row.name} differ between its splits: run it again"
+
+
+def _chance(comparison: Comparison) -> str:
+    """What the row of chance is, and which rows lie above it."""
+    main = comparison.main_metric
+    text = "computed, not run: the expectation under a random order; of curves, R/N."
+    limits = {row.name: row.mean[main].above_chance for row in comparison.rows if main in row.mean}
+    known = {name: limit for name, limit in limits.items() if limit is not None}
+    if not known:
+        return text
+    below = [name for name, limit in known.items() if limit <= 0]
+    rows = f"every row but {', '.join(below)}" if below else "every row"
+    if len(below) == len(known):
+        rows = "no row"
+    return f"{text} Above chance on {main}, by a one-sided 95 % interval of the difference: {rows}."
 
 
 def _learns_codes(row: Row) -> bool:

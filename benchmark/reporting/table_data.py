@@ -121,6 +121,7 @@ def _line(
         "difference": difference and difference.value,
         "difference_ci_low": difference and difference.ci_low,
         "difference_ci_high": difference and difference.ci_high,
+        "above_chance": cell and cell.above_chance,
         "seed_std": cell and cell.seed_std,
         "by_seed": " ".join(f"{seed}={value!r}" for seed, value in cell.by_seed.items()) if cell else None,
         "reason": _reason(row, split) if row and cell is None else None,

@@ -81,7 +81,8 @@ def _writer(runs_dir):
     """Return a function that writes a run and returns it.
 
     scores: metric -> (Q,) values of the queries. labels: (Q,) classes. protocol, card, counts: changed
-    fields. Everything else replaces fields of the record. Later calls start later.
+    fields. ranked: (items, positives) of every query. Everything else replaces fields of the record. Later
+    calls start later.
     """
     clock = itertools.count()
 
@@ -97,6 +98,7 @@ def _writer(runs_dir):
         protocol=None,
         card=None,
         counts=None,
+        ranked=None,
         top=None,
         names=None,
         photo_names=None,
@@ -137,6 +139,8 @@ def _writer(runs_dir):
             values=np.array(list(scores.values()), dtype=np.float32),
             labels=labels,
             names=np.array(names or [f"{split}/{i}.png" for i in range(len(labels))]),
+            n_ranked=None if ranked is None else np.full(len(labels), ranked[0]),
+            n_relevant=None if ranked is None else np.full(len(labels), ranked[1]),
         )
         shuffled = np.stack([np.random.default_rng(i).permutation(N_GALLERY) for i in range(len(labels))])
         top = np.asarray(shuffled if top is None else top, dtype=np.int32)

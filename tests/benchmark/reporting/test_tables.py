@@ -5,6 +5,7 @@ import io
 import json
 import re
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -281,6 +282,39 @@ def test_memory_of_a_gpu_is_a_column_where_there_was_one(make_run):
     text = render(compare([make_run(peak_device_mib=1234.5)]), "markdown", per_fold=False, is_cost=True)
     assert "of the GPU" in text
     assert "1,234 MiB" in text
+
+
+CHANCE_5_OF_50 = 0.1644
+"""Expected average precision of 5 positives among 50 in random order, by simulation (200,000 orders)."""
+
+
+def _near_chance(shift, spread=0.02):
+    """Values of 40 queries in 10 classes, around chance plus a shift."""
+    steps = np.linspace(-spread, spread, 10).repeat(4)
+    return {"map@all": CHANCE_5_OF_50 + shift + steps}
+
+
+def test_rows_that_do_not_beat_chance_are_named(make_run):
+    common = {"labels": np.arange(10).repeat(4), "ranked": (50, 5)}
+    runs = [
+        make_run("above", scores=_near_chance(0.03), **common),
+        make_run("barely", scores=_near_chance(0.002), **common),
+        make_run("below", scores=_near_chance(-0.03), **common),
+    ]
+    comparison = compare(runs, reference="above")
+    assert _notes(comparison)["Chance"].endswith("of the difference: every row but barely, below.")
+    limits = {row.name: row.mean["map@all"].above_chance for row in comparison.rows}
+    assert limits["above"] == pytest.approx(0.03, abs=0.012)
+    assert limits["above"] < 0.03
+
+
+def test_where_all_rows_beat_chance_it_is_said(make_run):
+    runs = [make_run(scores=_near_chance(0.03), labels=np.arange(10).repeat(4), ranked=(50, 5))]
+    assert _notes(compare(runs))["Chance"].endswith("of the difference: every row.")
+
+
+def test_records_without_the_number_of_ranked_items_say_nothing_of_beating_chance(make_run):
+    assert "Above chance" not in _notes(compare([make_run()]))["Chance"]
 
 
 def test_seeds_and_sources_that_differ_between_splits_are_named(make_run):
