@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import ClassVar, TypeAlias
 
@@ -55,6 +56,30 @@ class Objective(nn.Module):
     def players(self) -> list[Player]:
         """Who minimises what, in turn, on every batch: one player, unless a method is adversarial."""
         return [(list(self.parameters()), self)]
+
+
+class ConditionalObjective(Objective):
+    """One encoder that is told the modality, by a bit beside the features (Lu et al., arXiv 1812.04275).
+
+    Such a bit adds its weights to the first layer's output for one modality and nothing for the other. So
+    `sketch_encoder` and `photo_encoder` are plain encoders that share all parameters but the bias of the
+    first layer, which starts out equal, as if the bit had weights of 0.
+    """
+
+    is_shared = True
+
+    def __init__(self, config: TrainedConfig, seen: SeenData) -> None:
+        super().__init__(config, seen)
+        shared = {
+            id(parameter): parameter
+            for name, parameter in self.sketch_encoder.named_parameters()
+            if name != "layers.0.bias"
+        }
+        self.photo_encoder = copy.deepcopy(self.sketch_encoder, shared)
+
+    def codes(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """Codes (B, width) of the sketches and of the photos."""
+        return self.sketch_encoder(batch.sketches), self.photo_encoder(batch.photos)
 
 
 class AdversarialObjective(Objective):

@@ -12,7 +12,7 @@ from benchmark.errors import NotRunnable
 from benchmark.registry import METHODS
 from methods.base import FitProgress
 
-SHARED = {"frozen", "centred", "icfrr", "procrustes", "siamese"}
+SHARED = {"frozen", "centred", "icfrr", "procrustes", "siamese", "ems", "sake"}
 """Methods that compare or encode the features of both modalities in one way."""
 
 

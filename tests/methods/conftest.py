@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from datasets.seen import SeenData
+from datasets.seen import N_TEACHER_CLASSES, SeenData
 
 N_FEATURES, N_LATENT, N_SEEN, N_UNSEEN, N_PER_CLASS = 24, 6, 12, 4, 12
 
@@ -41,6 +41,8 @@ def make_world(*, is_raw: bool) -> World:
         return features
 
     sketches, photos = items(N_LATENT), items(N_LATENT + 1)
+    teacher = torch.randn(N_FEATURES, N_TEACHER_CLASSES, generator=generator)
+    label_vectors = torch.randn(N_TEACHER_CLASSES, class_vectors.shape[1], generator=generator)
     instances = torch.arange(N_SEEN * N_PER_CLASS)
     seen = SeenData(
         class_names=tuple(f"class{c}" for c in range(N_SEEN)),
@@ -52,6 +54,8 @@ def make_world(*, is_raw: bool) -> World:
         photo_instances=instances.clone(),
         class_vectors=class_vectors[:N_SEEN],
         pairs="class",
+        teacher_logits=photos[is_seen] @ teacher,
+        teacher_vectors=normalize(label_vectors, dim=1),
     )
     return World(seen, sketches[~is_seen], photos[~is_seen], labels[~is_seen])
 
