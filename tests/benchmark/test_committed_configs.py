@@ -1,4 +1,4 @@
-"""The configurations in the repository: each was tuned on its own fold's validation classes, with its log."""
+"""The configurations in the repository: each was tuned on its own split's validation classes, with its log."""
 
 import csv
 import tomllib
@@ -11,7 +11,8 @@ from benchmark.errors import BenchmarkError
 from benchmark.registry import METHODS
 from datasets.splits import committed_split, committed_split_ids
 
-TUNED = sorted(CONFIGS_DIR.glob("*/emoji54/*.toml"))
+DATASETS = ("emoji54", "doodle101")
+TUNED = sorted(path for dataset in DATASETS for path in CONFIGS_DIR.glob(f"*/{dataset}/*.toml"))
 NAMED = sorted(CONFIGS_DIR.glob("*/*.toml"))
 
 
@@ -19,20 +20,22 @@ def label(path: Path) -> str:
     return str(path.relative_to(CONFIGS_DIR))
 
 
-def test_every_method_with_a_search_space_is_tuned_on_every_fold() -> None:
+def test_every_method_with_a_search_space_is_tuned_on_every_split_at_hand() -> None:
     wanted = {
-        f"{method}/emoji54/{split}.toml"
+        f"{method}/{dataset}/{split}.toml"
         for method in METHODS.ids()
         if METHODS.get(method).search_space
-        for split in committed_split_ids("emoji54")
+        for dataset in DATASETS
+        for split in committed_split_ids(dataset)
     }
     assert {label(path) for path in TUNED} == wanted
 
 
 @pytest.mark.parametrize("path", TUNED, ids=label)
 def test_a_tuned_configuration_is_used_on_its_fold_and_refused_on_the_others(path: Path) -> None:
-    for split_id in committed_split_ids("emoji54"):
-        split = committed_split("emoji54", split_id)
+    dataset = path.parent.name
+    for split_id in committed_split_ids(dataset):
+        split = committed_split(dataset, split_id)
         if split_id == path.stem:
             assert read_config(path, split)
         else:
@@ -43,7 +46,7 @@ def test_a_tuned_configuration_is_used_on_its_fold_and_refused_on_the_others(pat
 @pytest.mark.parametrize("path", TUNED, ids=label)
 def test_the_classes_looked_at_are_validation_classes_of_the_fold(path: Path) -> None:
     tuned_on = tomllib.loads(path.read_text())["tuned_on"]
-    split = committed_split("emoji54", path.stem)
+    split = committed_split(path.parent.name, path.stem)
     assert tuple(tuned_on["validation_classes"]) == split.validation
     assert not set(split.unseen) & set(tuned_on["seen_classes"])
 
