@@ -128,3 +128,24 @@ def _below(limits: Tensor, generator: torch.Generator) -> Tensor:
     """Uniform integers in 0 .. limit - 1, one for each limit."""
     share = torch.rand(len(limits), generator=generator, dtype=torch.float64)
     return (share * limits).long()
+
+
+def drawn_pairs(
+    sketch_labels: Tensor, photo_labels: Tensor, *, n_pairs: int, seed: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw pairs with replacement, the first half of one class and the others of two, classes equally likely.
+
+    Labels are on the CPU. Returns rows of the sketches and of the photos, (P,) int64, and 1 or -1 for each
+    pair, (P,) float64. Raises BenchmarkError when fewer than two classes have both sketches and photos.
+    """
+    classes = torch.unique(sketch_labels[torch.isin(sketch_labels, photo_labels)])
+    if len(classes) < 2:
+        raise BenchmarkError(f"training needs pairs of two classes at least, {len(classes)} found.")
+    generator = torch.Generator().manual_seed(seed)
+    signs = torch.where(torch.arange(n_pairs) < (n_pairs + 1) // 2, 1.0, -1.0).double()
+    first = torch.randint(len(classes), (n_pairs,), generator=generator)
+    shift = torch.randint(1, len(classes), (n_pairs,), generator=generator)
+    second = torch.where(signs > 0, first, (first + shift) % len(classes))
+    sketch_rows = _Buckets(sketch_labels).draw(classes[first], generator)
+    photo_rows = _Buckets(photo_labels).draw(classes[second], generator)
+    return sketch_rows, photo_rows, signs

@@ -1,4 +1,4 @@
-"""The configurations in the repository: each was tuned on its own split's validation classes, with its log."""
+"""The configurations in the repository: each was tuned on its own split's validation classes, with a log."""
 
 import csv
 import tomllib
