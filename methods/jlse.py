@@ -37,7 +37,7 @@ class JLSEConfig:
 
     distance: str = "cosine"
     n_iterations: int = 10
-    n_pairs: int = 100_000
+    n_pairs: int = 20_000
     lambda_pairs: float = 1.0
     lambda_codes: float = 0.1
     lambda_dictionary: float = 0.03
