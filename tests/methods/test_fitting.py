@@ -11,12 +11,14 @@ from benchmark.errors import NotRunnable
 from benchmark.registry import METHODS
 from methods.base import FitProgress, RetrievalMethod
 
-METHOD_IDS = ("frozen", "centred", "cca", "ridge", "sae", "siamese", "triplet", "zscmr")
+METHOD_IDS = ("frozen", "centred", "cca", "ridge", "sae", "siamese", "triplet", "zscmr", "dsh", "gdh")
 TRAINED = {"hidden": 64, "epochs": 30, "batch": 32, "lr": 5e-3, "width": 16}
 CONFIGS: dict[str, dict[str, Any]] = {
     "siamese": TRAINED,
     "triplet": TRAINED,
     "zscmr": TRAINED,
+    "dsh": TRAINED,
+    "gdh": TRAINED,
     "cca": {"width": 16},
 }
 
@@ -65,13 +67,13 @@ def test_unseen_classes_of_the_same_latent_space_are_retrieved(fitted):
     assert mean_average_precision(queries, gallery, world.labels, world.labels) >= 0.8
 
 
-@pytest.mark.parametrize("method_id", ["siamese", "triplet", "zscmr"])
+@pytest.mark.parametrize("method_id", ["siamese", "triplet", "zscmr", "dsh", "gdh"])
 def test_another_seed_gives_another_embedding(method_id, world):
     first, other = (fit(method_id, world, seed=seed, epochs=2) for seed in (0, 1))
     assert not torch.equal(first.embed_sketches(world.sketches), other.embed_sketches(world.sketches))
 
 
-@pytest.mark.parametrize("method_id", ["siamese", "triplet", "zscmr"])
+@pytest.mark.parametrize("method_id", ["siamese", "triplet", "zscmr", "dsh", "gdh"])
 def test_fit_leaves_the_global_generator_and_the_data_alone(method_id, world):
     before, sketches = torch.get_rng_state(), world.seen.sketches.clone()
     fit(method_id, world, epochs=1)
@@ -79,7 +81,7 @@ def test_fit_leaves_the_global_generator_and_the_data_alone(method_id, world):
     assert torch.equal(sketches, world.seen.sketches)
 
 
-@pytest.mark.parametrize("method_id", ["cca", "siamese", "triplet", "zscmr"])
+@pytest.mark.parametrize("method_id", ["cca", "siamese", "triplet", "zscmr", "dsh", "gdh"])
 def test_instance_pairs_train_too(method_id, world):
     world.seen.pairs = "instance"
     embedded = fit(method_id, world, **({} if method_id == "cca" else {"epochs": 1})).embed_photos(
@@ -88,7 +90,7 @@ def test_instance_pairs_train_too(method_id, world):
     assert embedded.isfinite().all()
 
 
-@pytest.mark.parametrize("method_id", ["ridge", "sae", "zscmr"])
+@pytest.mark.parametrize("method_id", ["ridge", "sae", "zscmr", "dsh"])
 def test_missing_class_vectors_make_a_method_not_runnable(method_id, world):
     world = dataclasses.replace(world, seen=dataclasses.replace(world.seen, class_vectors=None))
     with pytest.raises(NotRunnable, match="needs a vector for the name of every seen class"):
