@@ -26,6 +26,8 @@ class Objective(nn.Module):
     """
 
     is_shared: ClassVar[bool] = False
+    sketch_encoder: nn.Module
+    photo_encoder: nn.Module
 
     def __init__(self, config: TrainedConfig, seen: SeenData) -> None:
         super().__init__()

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from datasets.seen import SeenData
 from methods.base import FitProgress, RetrievalMethod, SearchRange
-from methods.parts.networks import Encoder
 from methods.parts.objectives import Objective
 from methods.parts.pairs import PairSampler
 from methods.parts.search import COMMON_SEARCH_SPACE
@@ -25,8 +24,8 @@ class TrainedMethod(RetrievalMethod):
     Objective: ClassVar[type[Objective]]
     search_space: ClassVar[Mapping[str, SearchRange]] = COMMON_SEARCH_SPACE
 
-    sketch_encoder: Encoder
-    photo_encoder: Encoder
+    sketch_encoder: nn.Module
+    photo_encoder: nn.Module
 
     def fit(self, seen: SeenData, *, seed: int, progress: FitProgress) -> Self:
         """Train on drawn pairs; keep the encoders. Initial weights, dropout and pairs follow the seed."""
@@ -65,12 +64,20 @@ class TrainedMethod(RetrievalMethod):
         }
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Rebuild the encoders: the width of the features is read off the first layer."""
+        """Take back what `state` returned, in encoders built anew."""
         encoders = {}
         for name in {key.partition(".")[0] for key in state}:
             weights = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
-            encoder = self.config.encoder(weights["layers.0.weight"].shape[1]).to(self.device)
+            encoder = self.empty_encoder(weights).to(self.device)
             encoder.load_state_dict(weights)
             encoders[name] = encoder.eval()
         self.sketch_encoder = encoders.get("sketch", encoders.get("shared"))  # type: ignore[assignment]
         self.photo_encoder = encoders.get("photo", encoders.get("shared"))  # type: ignore[assignment]
+
+    def empty_encoder(self, weights: Mapping[str, Tensor]) -> nn.Module:
+        """Build an encoder that weights fit: the width of the features is read off the first layer.
+
+        A method whose objective puts other encoders in place builds those.
+        """
+        encoder: nn.Module = self.config.encoder(weights["layers.0.weight"].shape[1])
+        return encoder

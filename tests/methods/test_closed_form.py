@@ -120,6 +120,7 @@ def uneven(raw_world):
             photos=seen.photos[few_photos] - 0.2,
             photo_labels=labels[few_photos],
             photo_instances=None,
+            teacher_logits=None,
         ),
     )
 

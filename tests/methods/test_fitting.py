@@ -11,7 +11,7 @@ from benchmark.errors import NotRunnable
 from benchmark.registry import METHODS
 from methods.base import FitProgress, RetrievalMethod
 
-TRAINED_IDS = ("siamese", "triplet", "zscmr", "classifier", "shape3d", "ems", "sake")
+TRAINED_IDS = ("siamese", "triplet", "zscmr", "classifier", "shape3d", "ems", "sake", "dsh", "gdh")
 RANDOM_IDS = (*TRAINED_IDS, "sse", "jlse", "zsh")
 METHOD_IDS = ("frozen", "centred", "procrustes", "cca", "ridge", "sae", *RANDOM_IDS)
 TRAINED = {"hidden": 64, "epochs": 30, "batch": 32, "lr": 5e-3, "width": 16}
@@ -98,7 +98,7 @@ def test_instance_pairs_train_too(method_id, world):
     assert embedded.isfinite().all()
 
 
-@pytest.mark.parametrize("method_id", ["ridge", "sae", "sse", "zscmr", "zsh", "sake"])
+@pytest.mark.parametrize("method_id", ["ridge", "sae", "sse", "zscmr", "zsh", "sake", "dsh"])
 def test_missing_class_vectors_make_a_method_not_runnable(method_id, world):
     world = dataclasses.replace(world, seen=dataclasses.replace(world.seen, class_vectors=None))
     with pytest.raises(NotRunnable, match="needs a vector for the name of every seen class"):
