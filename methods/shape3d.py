@@ -106,6 +106,7 @@ def l1_distance(a: Tensor, b: Tensor) -> Tensor:
             "The original retrieves 3D shapes by two rendered views each; here a photo stands for a view.",
             "Pairs are those of a batch, and positive and negative ones weigh by their number among all its "
             "pairs; how many of each the original draws could not be confirmed.",
+            "One negative pair is drawn for each item and stands for all of the batch.",
             "Codes are L2-normalised, which gives distances the scale of the published constants at width "
             "64; the scale in the original is not known.",
             "Codes are trained by their L1 distance but ranked by Euclidean distance or cosine.",
