@@ -126,7 +126,7 @@ class SketchANetConfig:
     Raises BenchmarkError for a value outside these.
     """
 
-    lr: float = 5e-4
+    lr: float = 5e-5
     weight_decay: float = 1e-5
     epochs: int = 15
     batch: int = 32
@@ -177,6 +177,7 @@ class SketchANetMethod(RetrievalMethod):
     Config: ClassVar[Any] = SketchANetConfig
     search_space: ClassVar[Mapping[str, SearchRange]] = {
         **COMMON_SEARCH_SPACE,
+        "lr": SearchRange(low=1e-5, high=1e-3, log=True),
         "epochs": SearchRange(choices=(5, 10, 15, 30)),
         "batch": SearchRange(choices=(32, 64, 128)),
         "dropout": DROPOUT,

@@ -79,7 +79,7 @@ def seen() -> SeenData:
 @pytest.fixture(scope="module")
 def fitted(seen) -> tuple[SketchANetMethod, Notes]:
     progress = Notes()
-    return fit(seen, progress=progress, epochs=12, batch=8, lr=3e-4), progress
+    return fit(seen, progress=progress, epochs=6, batch=8, lr=1e-4, dropout=0.0), progress
 
 
 # The network.
@@ -199,8 +199,8 @@ def test_equal_seeds_give_equal_batches(seen, seed, is_equal):
 
 def test_training_brings_the_cross_entropy_of_line_drawings_down(fitted):
     losses = fitted[1].losses
-    assert len(losses) == fitted[1].total == 12
-    assert losses[0] > 0.5
+    assert len(losses) == fitted[1].total == 6
+    assert losses[0] > 0.7
     assert losses[-1] < 0.1
 
 
