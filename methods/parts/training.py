@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam
 
 from methods.base import FitProgress
 from methods.parts.objectives import Objective
-from methods.parts.pairs import PairSampler
+from methods.parts.pairs import PairBatch, PairSampler
+
+Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: Adam with L2 weight decay, epochs of batches of n_pairs pairs."""
+    """How long and how fast: Adam with L2 weight decay, epochs of batches of n_pairs pairs, or lone items."""
 
     lr: float
     weight_decay: float
@@ -40,17 +43,37 @@ def train(objective: Objective, sampler: PairSampler, schedule: Schedule, progre
 
     Raises FloatingPointError when that is no longer finite.
     """
-    players = [
-        (loss_of, Adam(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, fused=True))
-        for parameters, loss_of in objective.players()
-    ]
+
+    def epoch() -> Iterator[PairBatch]:
+        objective.start_epoch()
+        return sampler.epoch(schedule.n_pairs)
+
     objective.train()
+    minimise(objective.players(), epoch, schedule, progress)
+    objective.eval()
+
+
+def minimise(
+    players: Sequence[tuple[list[nn.Parameter], Callable[[Batch], Tensor]]],
+    epoch: Callable[[], Iterable[Batch]],
+    schedule: Schedule,
+    progress: FitProgress,
+) -> None:
+    """Let each player's parameters minimise its loss on every batch of every epoch, in turn.
+
+    epoch: gives the batches of the next epoch. An epoch notes the last player's mean loss.
+
+    Raises FloatingPointError when that is no longer finite.
+    """
+    steps = [
+        (loss_of, Adam(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, fused=True))
+        for parameters, loss_of in players
+    ]
     progress.start(schedule.n_epochs)
     for _ in range(schedule.n_epochs):
-        objective.start_epoch()
         losses: list[Tensor] = []
-        for batch in sampler.epoch(schedule.n_pairs):
-            for loss_of, optimiser in players:
+        for batch in epoch():
+            for loss_of, optimiser in steps:
                 loss = loss_of(batch)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -61,4 +84,3 @@ def train(objective: Objective, sampler: PairSampler, schedule: Schedule, progre
         if not math.isfinite(mean_loss):
             raise FloatingPointError(f"the loss became {mean_loss}; a smaller learning rate may help")
         progress.advance(f"loss {mean_loss:.4f}")
-    objective.eval()
