@@ -12,8 +12,6 @@ from benchmark.registry import METHODS
 from datasets.splits import committed_split, committed_split_ids
 
 DATASETS = ("emoji54", "doodle101")
-UNTUNED = {"san"}
-"""Methods without a search: one of `san` takes a CPU hours on each split."""
 TUNED = sorted(path for dataset in DATASETS for path in CONFIGS_DIR.glob(f"*/{dataset}/*.toml"))
 NAMED = sorted(CONFIGS_DIR.glob("*/*.toml"))
 
@@ -26,11 +24,11 @@ def test_every_method_with_a_search_space_is_tuned_on_every_split_at_hand() -> N
     wanted = {
         f"{method}/{dataset}/{split}.toml"
         for method in METHODS.ids()
-        if METHODS.get(method).search_space and method not in UNTUNED
+        if METHODS.get(method).search_space
         for dataset in DATASETS
         for split in committed_split_ids(dataset)
     }
-    assert {label(path) for path in TUNED if path.parts[-3] not in UNTUNED} == wanted
+    assert {label(path) for path in TUNED} == wanted
 
 
 @pytest.mark.parametrize("path", TUNED, ids=label)
