@@ -92,6 +92,8 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
     flags: as `chooses_runs` gives them; without any, the default suite is taken. Raises BenchmarkError when a
     flag names what no run has, and when no run is left.
     """
+    from benchmark.commands.flagged_grids import changed
+    from benchmark.dataset_ids import kind_of
     from benchmark.records import stored_runs
     from benchmark.reporting.joining import by_dataset, by_family
     from benchmark.selection import Selection
@@ -134,7 +136,9 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
         return tuple(Chosen(name, tuple(part), "centred") for name, part in by_dataset(found).items())
 
     chosen = []
-    every_grid = load_suite(suite or "default")
+    every_grid = in_file = load_suite(suite or "default")
+    if kind := kind_of(given.get("dataset", "")):  # `run` takes a suite to another data set in the same way
+        every_grid = changed(in_file, {"dataset": kind.card.id})
     grids = [grid for grid in every_grid if _fits(grid, given)] or every_grid
     for grid in grids:
         selection = replace(Selection.of_suite(grid, runs), **given)
@@ -149,10 +153,13 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
         families = by_family(found)
         for family, part in families.items():
             own = grid if len(families) == 1 else grid.of_family(family)
-            chosen.append(Chosen(own.file_name, tuple(part), grid.reference))
+            name = own.file_name if grid in in_file else f"{own.file_name}-{given['dataset']}"
+            chosen.append(Chosen(name, tuple(part), grid.reference))
     if not chosen:
+        flag = f" --dataset {given['dataset']}" if "dataset" in given else ""
         raise BenchmarkError(
-            f"no stored run fits suite '{suite}'. `run_benchmark.py run --suite {suite}` makes them."
+            f"no stored run fits suite '{suite}'{flag and ' with'}{flag}. "
+            f"`run_benchmark.py run --suite {suite}{flag}` makes them."
         )
     return tuple(chosen)
 

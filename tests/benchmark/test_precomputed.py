@@ -248,6 +248,22 @@ def test_a_suite_file_finds_its_runs_again(root: Path, call: Call, tmp_path: Pat
     assert {row["name"] for row in rows} == {"centred", "cca"}
 
 
+def test_the_table_of_a_suite_follows_it_to_another_data_set(
+    root: Path, call: Call, tmp_path: Path, capsys: Captured
+) -> None:
+    suite = tmp_path / "mine.toml"
+    suite.write_text('title = "t"\nsplits = ["fold0"]\nmethods = ["centred", "cca"]\n')
+    assert call("run", "--suite", suite, "--dataset", "precomputed", "--data-root", root) == 0
+    capsys.readouterr()
+    assert call("table", "--suite", suite, "--dataset", "precomputed", "--format", "json") == 0
+    (rows,) = [json.loads(capsys.readouterr().out)["rows"]]
+    assert {row["name"] for row in rows} == {"centred", "cca"}
+    assert call("plot", "bars", "--suite", suite, "--dataset", "precomputed") == 0
+    assert "mine-precomputed-bars.png" in capsys.readouterr().out
+    assert call("table", "--suite", suite) == 1
+    assert "no stored run fits" in capsys.readouterr().err
+
+
 def test_show_names_classes_and_rows_and_says_that_there_is_no_picture(
     root: Path, call: Call, runs: Runs, capsys: Captured
 ) -> None:
