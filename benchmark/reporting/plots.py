@@ -158,9 +158,10 @@ def _canvas(comparison: Comparison, *, width: float, height: float) -> tuple[Fig
 
 def _line_style(position: int) -> dict[str, Any]:
     """Colour, dashes and marker: rows stay apart in grey too."""
+    n_rounds, colour = divmod(position, len(PALETTE))
     return {
-        "color": PALETTE[position % len(PALETTE)],
-        "linestyle": _DASHES[position % len(_DASHES)],
+        "color": PALETTE[colour],
+        "linestyle": _DASHES[(colour + n_rounds) % len(_DASHES)],  # other dashes each time a colour returns
         "marker": _MARKERS[position % len(_MARKERS)],
         "markersize": 4.5,
         "linewidth": 1.6,

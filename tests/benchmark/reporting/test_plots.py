@@ -89,6 +89,14 @@ def test_no_two_rows_look_alike(comparison):
     assert len({line.get_marker() for line in lines}) == len(lines)
 
 
+def test_rows_of_one_colour_have_other_dashes(make_run):
+    runs = [make_run(f"method{i}", scores={"map@all": [0.5] * 4}) for i in range(20)]
+    lines = pr_curves(compare(runs)).axes[0].get_lines()[: len(runs)]  # the last one is that of chance
+    # What get_linestyle tells of dashes is "--" for all.
+    looks = {(line.get_color(), str(line._dash_pattern)) for line in lines}
+    assert len(looks) == len(lines)
+
+
 @pytest.mark.parametrize("draw", [pr_curves, bars])
 def test_rows_without_a_mean_are_named_below(comparison, draw):
     assert "Not shown, no value in every split: cca, zse_sbir" in _texts(draw(comparison))
