@@ -22,7 +22,7 @@ from pydantic import (
     field_validator,
 )
 
-from benchmark.codes.term import CodeKind
+from benchmark.codes.term import CodeKind, Codes
 from benchmark.errors import BenchmarkError
 from datasets.class_vectors import CLASS_VECTORS_ID
 from datasets.finetuning.recipe import DEFAULT, Recipe
@@ -57,7 +57,7 @@ _NAMING = (
 """Fields that name a grid among the others of its suite."""
 
 
-CHOOSING = ("dataset", "protocol", "setting", "direction", "queries", "relevance", "splits")
+CHOOSING = ("dataset", "protocol", "setting", "direction", "queries", "relevance", "splits", "codes")
 """Flags that choose among the grids of a suite, where some grid meets them."""
 
 
@@ -141,7 +141,9 @@ class Suite(BaseModel):
 
 
 def meets(suite: Suite, name: str, value: object) -> bool:
-    """Whether a grid is what a flag of CHOOSING asks for."""
+    """Whether a grid is what a flag of CHOOSING asks for. Codes: the kind, or the words of a record."""
+    if name == "codes":
+        return value in (suite.codes, str(Codes(suite.codes, suite.bits)))
     own = suite.terms.queries_name if name == "queries" else getattr(suite, name)
     return bool(own == value)
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.codes.term import CodeKind
 from benchmark.commands.flagged_grids import changed, fitting, given, is_of, own_name
 from benchmark.errors import BenchmarkError
 from benchmark.prepare import PreparedData, Where
 from benchmark.records import digest
 from benchmark.registry import register_dataset
 from benchmark.runner import grids_of
-from benchmark.suite import Suite, load_suite
+from benchmark.suite import Suite, load_suite, meets
 from datasets.base import DatasetCard, SketchPhotoDataset
 from datasets.splits import ZeroShotSplit
 
@@ -153,12 +154,21 @@ def test_a_data_set_that_some_grids_have_chooses_these(write: Write, dataset: st
         ("direction", "photo2sketch"),
         ("protocol", "same-artist"),
         ("splits", ("x",)),
+        ("codes", "itq"),
     ],
 )
 def test_a_flag_that_one_grid_meets_chooses_it_unchanged(write: Write, flag: str, value: object) -> None:
     written = '["x"]' if flag == "splits" else f'"{value}"'
     grids = write(f"[[grid]]\n[[grid]]\n{flag} = {written}\n")
     assert changed(grids, given(**{flag: value})) == (grids[1],)
+
+
+def test_codes_choose_a_grid_whose_bits_may_then_be_changed(write: Write) -> None:
+    grids = write('[[grid]]\n[[grid]]\ncodes = "itq"\nmethods = ["cca"]\n')
+    assert changed(grids, given(codes=CodeKind.REAL)) == (grids[0],)
+    (itq,) = changed(grids, given(codes=CodeKind.ITQ, bits=16))
+    assert (itq.methods, itq.bits) == (("cca",), 16)
+    assert [meets(grid, "codes", "itq, 64 bits") for grid in grids] == [False, True]
 
 
 def test_a_flag_that_no_grid_meets_changes_them_all(write: Write) -> None:
