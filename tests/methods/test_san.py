@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from benchmark.errors import BenchmarkError
 from datasets.seen import Pictures, SeenData
 from methods.base import FitProgress
+from methods.parts.drawings import DrawingSampler, centre, crop, sketch_drawings
 from methods.parts.edges import edge_map, grey
-from methods.san import DrawingSampler, SketchANet, SketchANetMethod, centre, crop, sketch_drawings
+from methods.san import SketchANet, SketchANetMethod
 
 N_CLASSES, N_PER_CLASS = 3, 8
 
