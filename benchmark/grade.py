@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 import metrics
 from benchmark.embed import Embedded
@@ -153,9 +155,14 @@ def _measured(
         ),
         "embedding_width": embedded.gallery_emb.shape[1],
         "distance": embedded.distance_name,
-        "n_parameters": sum(tensor.numel() for tensor in embedded.method.state().values()),
+        "n_parameters": _n_numbers(embedded.method.state().values()),
     }
     return fields, evaluation
+
+
+def _n_numbers(tensors: Iterable[Tensor]) -> int:
+    """How many numbers there are, those that modalities share counted once."""
+    return sum({(part.data_ptr(), part.shape): part.numel() for part in tensors}.values())
 
 
 def _with_values(evaluation: Evaluation) -> Evaluation:

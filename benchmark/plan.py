@@ -59,7 +59,10 @@ def grid(suite: Suite, splits: Iterable[ZeroShotSplit]) -> tuple[GridCell, ...]:
     cells = []
     for split, row in itertools.product(splits, list(suite_rows(suite, METHODS.ids()))):
         method: type[RetrievalMethod] = METHODS.get(row.method)
-        config = resolve_config(method, suite.config, split, width=suite.width, changes=row.changes)
+        # Where a suite says how long codes are, so are those that a method learns.
+        is_sized = suite.codes.is_itq and method.card.codes == "own"
+        width = suite.bits if is_sized else suite.width
+        config = resolve_config(method, suite.config, split, width=width, changes=row.changes)
         # A method that reads pictures has nothing of a backbone, before or after.
         is_finetuned = row.is_finetuned and method.card.input == "features"
         cells.append(GridCell(method, row.variant or config.variant, split, config, is_finetuned))

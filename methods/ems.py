@@ -72,7 +72,7 @@ class EMSObjective(ConditionalObjective):
             "The modality enters as a bias of the first layer; in the original it enters every "
             "squeeze-and-excitation module of the network.",
             "The margin is constant; the released code of SAKE, which has the loss as an option, begins at 1 "
-            "and doubles at epochs 20 and 25.",
+            "and doubles at epochs 20 and 25, past the 20 that it trains by default.",
             "Sketches and photos weigh alike; batches of that code hold two to nine times as many photos.",
             "The optimiser is chosen here.",
             "The loss was checked against the code of SAKE only, where the distance is not squared and the "

@@ -177,8 +177,9 @@ def _cycle_error(returned: Tensor, features: Tensor) -> Tensor:
             "Codes come nearer to their own signs; the released code keeps codes of its own that it updates "
             "from a regression of codes on labels, while here labels are regressed on outputs.",
             "The hash loss trains the generator too, as the abstract says; in the released code it does not.",
-            "Squares are means over the bits, so the margin is 0.3, about the released 20 over 64 bits; the "
-            "released triplets take any other item as negative, ours items of another class.",
+            "Squares are means over the bits, so the margin is 0.3, about the 18 or 20 over 64 bits of the "
+            "released scripts. There only the one for shoes trains on triplets, with any other item as "
+            "negative; that for categories draws real and migrated codes together instead.",
             "Discriminators move before the generators, and see the present migrated items instead of a "
             "pool of 50 earlier ones; all parts have the optimiser and the learning rate of the suite.",
             "The real-valued row compares the outputs before their sign; the paper has codes alone.",

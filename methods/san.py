@@ -139,6 +139,7 @@ class SketchANetMethod(RetrievalMethod):
                 lr=config.lr, weight_decay=config.weight_decay, n_epochs=config.epochs, n_pairs=config.batch
             )
             parameters = [*self.network.parameters(), *classifier.parameters()]
+            progress.start(config.epochs)
             minimise([(parameters, loss)], lambda: sampler.epoch(config.batch), schedule, progress)
         self.network.eval()
         return self

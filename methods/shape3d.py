@@ -28,7 +28,7 @@ from methods.parts.trained_config import TrainedConfig
 class Shape3DConfig(TrainedConfig):
     """c_p: divides the squared distance of positive pairs. c_n: the scale of distances of negative pairs.
 
-    With codes of length 1 the published constants keep their meaning: two that have nothing in common lie
+    With codes of length 1 the recalled constants keep their meaning: two that have nothing in common lie
     about √(4 width / π) apart in L1, which is 9 at width 64, and there C_n = 10 leaves 8 % of the push. For
     codes of another width `c_n` grows with its root.
 
@@ -107,10 +107,11 @@ def l1_distance(a: Tensor, b: Tensor) -> Tensor:
             "Pairs are those of a batch, and positive and negative ones weigh by their number among all its "
             "pairs; how many of each the original draws could not be confirmed.",
             "One negative pair is drawn for each item and stands for all of the batch.",
-            "Codes are L2-normalised, which gives distances the scale of the published constants at width "
+            "Codes are L2-normalised, which gives distances the scale of these constants at width "
             "64; the scale in the original is not known.",
             "Codes are trained by their L1 distance but ranked by Euclidean distance or cosine.",
             "The optimiser is chosen here.",
+            "C_p and C_n are those of a public re-implementation; whether the paper has them is not known.",
             "The equations were recalled from the paper's idea and agree with a public re-implementation "
             "(Jiangtong-Li/ZS-SBIR); they were not checked against the paper's text.",
         ),

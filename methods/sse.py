@@ -12,13 +12,12 @@ for all k. Mixtures sum to 1, so it moves every f(x, c) of an item alike: traini
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
-from torch.optim import Adam
 
 from benchmark.registry import register_method
 from datasets.seen import Inputs
@@ -27,7 +26,7 @@ from methods.parts.checks import check_choices, check_not_negative, check_positi
 from methods.parts.linear import exact, required_class_vectors
 from methods.parts.search import COMMON_SEARCH_SPACE, DISTANCES
 from methods.parts.simplex import mixtures
-from methods.parts.training import seeded
+from methods.parts.training import Schedule, minimise, seeded
 
 
 @dataclass(frozen=True)
@@ -165,25 +164,25 @@ class SSE(RetrievalMethod):
     ) -> tuple[Tensor, Tensor]:
         """Return w (2d,) and v (C, 2d)."""
         config = self.config
-        references = class_means(items, labels, n_classes=len(z)).requires_grad_()
+        references = split_class_means(items, labels, n_classes=len(z)).requires_grad_()
         weights = torch.ones(references.shape[1], device=references.device, requires_grad=True)
-        optimiser = Adam([weights, references], lr=config.lr, fused=True)
-        for _ in range(config.epochs):
-            losses = []
+
+        def epoch() -> Sequence[Tensor]:
             drawn = balanced_rows(labels, config.n_per_class)
-            for rows in drawn.tensor_split(math.ceil(len(drawn) / config.batch)):
-                psi = similarities(split_signs(items[rows]), weights, references)
-                loss = multiclass_hinge(psi @ z.T, labels[rows], margin=config.margin)
-                loss = loss + config.lambda_weights * weights.square().mean() / 2
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                losses.append(loss.detach())
-            progress.advance(f"loss {float(torch.stack(losses).mean()):.4f}")
+            return drawn.tensor_split(math.ceil(len(drawn) / config.batch))
+
+        def loss(rows: Tensor) -> Tensor:
+            psi = similarities(split_signs(items[rows]), weights, references)
+            hinge = multiclass_hinge(psi @ z.T, labels[rows], margin=config.margin)
+            total: Tensor = hinge + config.lambda_weights * weights.square().mean() / 2
+            return total
+
+        schedule = Schedule(lr=config.lr, weight_decay=0.0, n_epochs=config.epochs, n_pairs=config.batch)
+        minimise([([weights, references], loss)], epoch, schedule, progress)
         return weights.detach(), references.detach()
 
 
-def class_means(items: Inputs, labels: Tensor, *, n_classes: int) -> Tensor:
+def split_class_means(items: Inputs, labels: Tensor, *, n_classes: int) -> Tensor:
     """Means (C, 2d) of the parts of each class's items; 0 for a class without any."""
     sums = torch.zeros(n_classes, 2 * items.shape[1], device=labels.device)
     for start in range(0, len(labels), 4096):

@@ -76,7 +76,8 @@ class ZSHConfig:
             "The neighbour graph goes through the anchors, in each modality, instead of joining items.",
             "The graph smooths the bits; in the released code it smooths rotated class vectors, which a "
             "square rotation cannot change.",
-            "R is found by orthogonal Procrustes; the released code descends on the Stiefel manifold.",
+            "R is found by orthogonal Procrustes; the released code descends on the Stiefel manifold, and "
+            "its demo leaves the rotation off.",
             "Bits start as signs of random projections of the class vectors; in the released code they start "
             "at random.",
             "Class vectors are centred, and the similarities to anchors too, in place of a constant beside "

@@ -282,9 +282,7 @@ def _unequal(comparison: Comparison) -> Iterator[str]:
     transductive = [row.name for row in rows if row.card.get("is_transductive")]
     if transductive:
         yield f"transductive, a photo's place depends on the rest of the gallery: {', '.join(transductive)}"
-    own = [
-        row.name for row in rows if row.card.get("distance") == "hamming" or row.card.get("codes") == "own"
-    ]
+    own = [row.name for row in rows if _learns_codes(row)]
     if own and comparison.protocol.codes != "real":
         yield f"codes learnt by the method, not {comparison.protocol.codes}: {', '.join(own)}"
     raw = [row.name for row in rows if row.card.get("feature_norm") == "raw"]

@@ -23,8 +23,8 @@ class AnchorMap:
 def anchor_map(items: Tensor, *, n_anchors: int) -> AnchorMap:
     """Draw anchors from (n, d) items, by torch's global generator; all items where there are fewer.
 
-    The spread is the mean of all squared distances between items and anchors, as in supervised discrete
-    hashing's released code.
+    The spread is the mean of all squared distances between items and anchors, as in the demo of zero-shot
+    hashing's authors (test.m, Luoyadan's repository).
     """
     anchors = items[torch.randperm(len(items))[:n_anchors]]
     # The mean over pairs of ‖x‖² + ‖a‖² - 2 xᵀa needs no pair.

@@ -46,7 +46,7 @@ class DiscreteCodes:
         n_semantic = vectors.shape[1]
         generator = torch.Generator().manual_seed(seed)
         planes = torch.randn(n_semantic, width, generator=generator, dtype=torch.float64)
-        self.bits = signs(vectors @ planes, torch.ones(()))[labels]
+        self.bits = signs_or(vectors @ planes, torch.ones(()))[labels]
         self.rotation = torch.eye(n_semantic, dtype=torch.float64)
         self._starts = [len(part) for part in maps][:-1]
         self._grams = [gram(part) for part in maps]
@@ -94,7 +94,7 @@ class DiscreteCodes:
             if self.weights.graph:
                 parts = zip(self.graphs, bit.tensor_split(self._starts), strict=True)
                 slope += self.weights.graph * torch.cat([graph.smoothed(part) for graph, part in parts])
-            self.bits[:, k] = signs(slope, bit)
+            self.bits[:, k] = signs_or(slope, bit)
 
     def _class_sums(self) -> Tensor:
         """(C, L): sums of the bits of each class."""
@@ -102,7 +102,7 @@ class DiscreteCodes:
         return sums.index_add_(0, self.labels, self.bits)
 
 
-def signs(values: Tensor, at_zero: Tensor) -> Tensor:
+def signs_or(values: Tensor, at_zero: Tensor) -> Tensor:
     """1 or -1 by the sign of each value, `at_zero` where it is 0."""
     return torch.where(values == 0, at_zero.to(values), values.sign())
 

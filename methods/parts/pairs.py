@@ -75,17 +75,26 @@ class PairSampler:
         """Give every pair once, in a new order, in batches of n_pairs or one less, on the device of the data.
 
         A batch of one class alone has no negatives and is left out: with very few classes it may happen.
+        Raises BenchmarkError when no batch is left.
         """
         order = torch.randperm(len(self._partnered), generator=self._generator)
         sketches = self._partnered[order]
         photos = self._photos_of_group.draw(self._sketch_groups[sketches], self._generator)
         n_batches = math.ceil(len(sketches) / n_pairs)
+        n_left_out = 0
         parts = zip(sketches.tensor_split(n_batches), photos.tensor_split(n_batches), strict=True)
         for sketch_rows, photo_rows in parts:
             of_class = _Buckets(self._labels[sketch_rows])
-            if not of_class.is_one:
-                negatives = of_class.draw_others(self._labels[sketch_rows], self._generator)
-                yield self._batch(sketch_rows, photo_rows, negatives)
+            if of_class.is_one:
+                n_left_out += 1
+                continue
+            negatives = of_class.draw_others(self._labels[sketch_rows], self._generator)
+            yield self._batch(sketch_rows, photo_rows, negatives)
+        if n_left_out == n_batches:
+            raise BenchmarkError(
+                f"each of {n_batches} batches of {n_pairs} pairs is of one class alone, so that there is no "
+                "negative. Give a larger `batch`."
+            )
 
     def _batch(self, *rows_on_cpu: Tensor) -> PairBatch:
         device = self._seen.sketch_labels.device

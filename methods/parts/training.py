@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam
 
 from methods.base import FitProgress
@@ -49,19 +49,21 @@ def train(objective: Objective, sampler: PairSampler, schedule: Schedule, progre
         return sampler.epoch(schedule.n_pairs)
 
     objective.train()
+    progress.start(schedule.n_epochs)
     minimise(objective.players(), epoch, schedule, progress)
     objective.eval()
 
 
 def minimise(
-    players: Sequence[tuple[list[nn.Parameter], Callable[[Batch], Tensor]]],
+    players: Sequence[tuple[Sequence[Tensor], Callable[[Batch], Tensor]]],
     epoch: Callable[[], Iterable[Batch]],
     schedule: Schedule,
     progress: FitProgress,
 ) -> None:
     """Let each player's parameters minimise its loss on every batch of every epoch, in turn.
 
-    epoch: gives the batches of the next epoch. An epoch notes the last player's mean loss.
+    epoch: gives the batches of the next epoch. progress: started by the caller; each epoch advances it by one
+    step and notes the last player's mean loss.
 
     Raises FloatingPointError when that is no longer finite.
     """
@@ -69,7 +71,6 @@ def minimise(
         (loss_of, Adam(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, fused=True))
         for parameters, loss_of in players
     ]
-    progress.start(schedule.n_epochs)
     for _ in range(schedule.n_epochs):
         losses: list[Tensor] = []
         for batch in epoch():

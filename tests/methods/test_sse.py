@@ -9,9 +9,9 @@ from methods.parts.simplex import mixtures, simplex_projection
 from methods.sse import (
     SSE,
     balanced_rows,
-    class_means,
     multiclass_hinge,
     similarities,
+    split_class_means,
     split_signs,
 )
 
@@ -111,7 +111,7 @@ def test_the_hinge_is_the_mean_over_items_and_wrong_classes():
 
 def test_class_means_are_those_of_the_split_items_and_zero_without_any():
     items, labels = draw(9, 4).float(), torch.tensor([0, 2, 2, 0, 3, 3, 3, 0, 2])
-    means = class_means(items, labels, n_classes=4)
+    means = split_class_means(items, labels, n_classes=4)
     for c in (0, 2, 3):
         torch.testing.assert_close(means[c], split_signs(items)[labels == c].mean(dim=0))
     assert means[1].abs().sum() == 0

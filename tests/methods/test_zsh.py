@@ -6,7 +6,7 @@ import torch
 from benchmark.errors import BenchmarkError
 from methods.base import FitProgress
 from methods.parts.anchors import AnchorGraph, anchor_map
-from methods.parts.discrete_codes import DiscreteCodes, TermWeights, gram, signs
+from methods.parts.discrete_codes import DiscreteCodes, TermWeights, gram, signs_or
 from methods.zsh import ZSH
 
 WEIGHTS = TermWeights(codes=0.1, graph=0.02, semantic=0.01, anchors=0.001)
@@ -143,7 +143,7 @@ def test_items_of_a_class_start_with_equal_bits_of_both_signs(world):
 
 
 def test_a_sign_of_zero_is_the_one_it_had():
-    assert signs(torch.tensor([0.0, 0.0, -2.0, 3.0]), torch.tensor([1.0, -1.0, 1.0, -1.0])).tolist() == [
+    assert signs_or(torch.tensor([0.0, 0.0, -2.0, 3.0]), torch.tensor([1.0, -1.0, 1.0, -1.0])).tolist() == [
         1.0,
         -1.0,
         -1.0,
