@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 import metrics
 from benchmark.embed import Embedded
@@ -17,6 +15,7 @@ from benchmark.records import Counts, PerQuery, Rankings, Score
 from datasets.base import DatasetIndex
 from datasets.settings import ZERO_SHOT, Terms
 from datasets.task import Answers
+from methods.base import RetrievalMethod
 from metrics.evaluation import Evaluation
 from metrics.intervals import bootstrap_means, confidence_interval
 
@@ -155,14 +154,14 @@ def _measured(
         ),
         "embedding_width": embedded.gallery_emb.shape[1],
         "distance": embedded.distance_name,
-        "n_parameters": _n_numbers(embedded.method.state().values()),
+        "n_parameters": n_parameters(embedded.method),
     }
     return fields, evaluation
 
 
-def _n_numbers(tensors: Iterable[Tensor]) -> int:
-    """How many numbers there are, those that modalities share counted once."""
-    return sum({(part.data_ptr(), part.shape): part.numel() for part in tensors}.values())
+def n_parameters(method: RetrievalMethod) -> int:
+    """How many numbers a fitted method keeps, those that modalities share counted once."""
+    return sum({(part.data_ptr(), part.shape): part.numel() for part in method.state().values()}.values())
 
 
 def _with_values(evaluation: Evaluation) -> Evaluation:

@@ -64,6 +64,15 @@ class Row:
     peak_device_mib: float | None
     pr_curve: tuple[float, ...] | None
 
+    @property
+    def is_transductive(self) -> bool:
+        """Whether it ranks a photo with the help of the rest of the gallery."""
+        return bool(self.card.get("is_transductive"))
+
+    def marked(self, name: str) -> str:
+        """The row under a name, which says so wherever scores stand where the ranking is transductive."""
+        return f"{name} (transductive)" if self.is_transductive else name
+
     def harmonic(self, metric: str) -> float | None:
         """Harmonic mean of a metric on unseen and on seen queries, the headline of generalised settings."""
         if metric not in self.mean or metric not in self.seen:

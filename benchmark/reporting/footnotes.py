@@ -279,7 +279,7 @@ def _unequal(comparison: Comparison) -> Iterator[str]:
     ]
     if other and not comparison.protocol.codes.startswith("itq"):  # whose codes have a length of their own
         yield f"width not the suite's {shared}, but given by the method: {', '.join(other)}"
-    transductive = [row.name for row in rows if row.card.get("is_transductive")]
+    transductive = [row.name for row in rows if row.is_transductive]
     if transductive:
         yield f"transductive, a photo's place depends on the rest of the gallery: {', '.join(transductive)}"
     own = [row.name for row in rows if _learns_codes(row)]

@@ -158,7 +158,7 @@ def _summary(found: Pairwise) -> _Sheet:
         "classes",
     )
     rows = [_summary_row(pair, has_many=has_many) for pair in found.pairs]
-    own = (found.reference.name, _interval(found.reference_cell, ""))
+    own = (found.reference.marked(found.reference.name), _interval(found.reference_cell, ""))
     rows.append(own + (DASH,) * (len(header) - len(own)))
     title = f"{comparison.heading}: {where}, {counts}"
     return _Sheet(title, header, tuple(rows), n_words=1)
@@ -167,7 +167,7 @@ def _summary(found: Pairwise) -> _Sheet:
 def _summary_row(pair: Pair, *, has_many: bool) -> tuple[str, ...]:
     ps = (pair.test.p, pair.p_holm) if has_many else (pair.test.p,)
     return (
-        pair.row.name,
+        pair.row.marked(pair.row.name),
         _interval(pair.cell, ""),
         _interval(pair.difference, "+"),
         signed(pair.test.statistic),

@@ -170,7 +170,7 @@ def _line_style(position: int) -> dict[str, Any]:
 
 def _label(row: Row) -> str:
     title = str(row.card.get("title", row.method))
-    name = f"{title} ({row.variant})" if row.variant else title
+    name = row.marked(f"{title} ({row.variant})" if row.variant else title)
     return "\n".join(textwrap.wrap(name, _LABEL_CHARACTERS))
 
 

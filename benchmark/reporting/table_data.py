@@ -134,7 +134,7 @@ def _line(
         "n_train_classes": row and row.n_train_classes.get(split),
         "config_source": row and row.config_source.get(split),
         "fidelity": row and row.card.get("fidelity"),
-        "is_transductive": row and bool(row.card.get("is_transductive")),
+        "is_transductive": row and row.is_transductive,
         "side_information": ", ".join(row.card.get("side_information", ())) if row else None,
         "class_vectors": ", ".join(sorted(set(row.class_vectors.values()))) if row else None,
     }

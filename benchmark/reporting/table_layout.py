@@ -127,7 +127,7 @@ def _divided(
     parts: Callable[[Row, str], tuple[float | None, ...]],
 ) -> Table:
     """Every metric in several columns, which leave together."""
-    columns = [Column("method", tuple(map(_name, comparison.rows)), is_words=True)]
+    columns = [Column("method", tuple(Text(row.marked(row.name)) for row in comparison.rows), is_words=True)]
     for position, metric in enumerate(metric_ids):
         of_rows = [parts(row, metric) for row in comparison.rows]
         for number, header in enumerate(headers):
@@ -285,12 +285,7 @@ def _texts(
 
 
 def _names(rows: Sequence[Row]) -> Column:
-    return Column("method", (*map(_name, rows), Text("chance")), is_words=True)
-
-
-def _name(row: Row) -> Text:
-    """The name; one that ranks with the help of the other test items is marked wherever scores stand."""
-    return Text(f"{row.name} (transductive)" if row.card.get("is_transductive") else row.name)
+    return Column("method", (*(Text(row.marked(row.name)) for row in rows), Text("chance")), is_words=True)
 
 
 def _metric_column(

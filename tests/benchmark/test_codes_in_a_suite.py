@@ -13,6 +13,7 @@ from rich.console import Console
 from benchmark import cli
 from benchmark.display import SuiteDisplay
 from benchmark.errors import BenchmarkError
+from benchmark.plan import grid
 from benchmark.prepare import Where
 from benchmark.records import StoredRun
 from benchmark.registry import load_plugin
@@ -20,6 +21,7 @@ from benchmark.reporting.comparison import compare
 from benchmark.reporting.tables import render
 from benchmark.runner import prepare_suite, run_suite
 from benchmark.suite import Suite, load_suite
+from datasets.splits import committed_split
 
 pytestmark = pytest.mark.usefixtures("open_registries")
 
@@ -105,6 +107,17 @@ def test_a_record_says_what_was_compared(run: Run) -> None:
 def test_codes_and_their_bits_are_part_of_the_fingerprint(run: Run) -> None:
     terms = ({}, {"codes": "sign"}, *({"codes": "itq", "bits": n} for n in (1, 2)))
     assert len({run(**term)[0].record.fingerprint for term in terms}) == 4
+
+
+def test_codes_that_a_method_learns_are_as_long_as_the_suite_says() -> None:
+    def width(method: str, **terms: object) -> int:
+        suite = Suite(name="t", title="t", methods=(method,), width=48, **terms)  # type: ignore[arg-type]
+        (cell,) = grid(suite, [committed_split("emoji54", "fold0")])
+        return int(cell.config.values["width"])
+
+    assert width("dsh", codes="itq", bits=16) == 16
+    assert width("dsh", codes="sign") == width("dsh") == 48
+    assert width("siamese", codes="itq", bits=16) == 48  # of which ITQ makes 16 bits
 
 
 def test_too_many_bits_are_a_failed_run_with_the_reason(run: Run) -> None:

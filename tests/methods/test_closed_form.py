@@ -242,6 +242,15 @@ def test_a_turn_of_all_features_is_found_and_undone():
     torch.testing.assert_close(nearest_rotation(covariance, identity_weight=1e-9), turn, atol=1e-6, rtol=0)
 
 
+def test_procrustes_undoes_the_turn_of_sketches_that_are_turned_photos(world):
+    seen = world.seen
+    turn = torch.linalg.qr(draw(24, 24, seed=4)).Q.float()
+    seen.sketches, seen.sketch_labels, seen.pairs = seen.photos @ turn, seen.photo_labels, "instance"
+    method = Procrustes(Procrustes.Config(identity_weight=1e-9)).fit(seen, seed=0, progress=FitProgress())
+    found, wanted = method.embed_sketches(world.photos @ turn), method.embed_photos(world.photos)
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
+
+
 def test_a_heavy_weight_on_the_identity_makes_procrustes_centred(world):
     method = Procrustes(Procrustes.Config(identity_weight=1e9)).fit(
         world.seen, seed=0, progress=FitProgress()

@@ -146,15 +146,43 @@ def test_the_loss_is_the_squared_distance_of_both_outputs_to_the_codes_of_their_
     assert objective(batch).item() == pytest.approx(total / 16, rel=1e-5)
 
 
-def test_the_first_codes_start_from_the_outputs_of_the_untrained_networks(world):
-    """With a quantisation that outweighs all else, the codes stay the signs of the outputs."""
+def test_an_epoch_starts_with_the_dictionary_of_both_modalities_then_photos_then_sketches(world, monkeypatch):
+    """The first codes are the signs of what the untrained networks say; each step sees the newest codes."""
+    calls = []
+
+    def noted(part, other, outputs, dictionary, *fixed):
+        new = updated_codes(part, other, outputs, dictionary, *fixed)
+        calls.append((part, other, outputs, dictionary, new))
+        return new
+
+    monkeypatch.setattr("methods.dsh.updated_codes", noted)
     torch.manual_seed(0)
-    config = DSHConfig(hidden=8, width=5, lambda_quantisation=1e9)
+    config = DSHConfig(hidden=8, width=5, lambda_quantisation=0.0)
     objective = DSHObjective(config, world.seen)
     objective.start_epoch()
+    photo_call, sketch_call = calls
     with torch.no_grad():
-        expected = objective.eval().photo_encoder(world.seen.photos) >= 0
-    assert torch.equal(objective.coded_photos.codes.T > 0, expected)
+        outputs = [
+            encoder(items).T
+            for encoder, items in (
+                (objective.eval().photo_encoder, world.seen.photos),
+                (objective.sketch_encoder, world.seen.sketches),
+            )
+        ]
+    first = [
+        Coded(torch.where(part >= 0, 1.0, -1.0), labels)
+        for part, labels in zip(outputs, (world.seen.photo_labels, world.seen.sketch_labels), strict=True)
+    ]
+    dictionary = semantic_dictionary(first, world.seen.class_vectors)
+    for (part, _, said, given, new), wanted, own in zip(calls, first, outputs, strict=True):
+        assert torch.equal(part.codes, wanted.codes)
+        torch.testing.assert_close(said, own)
+        torch.testing.assert_close(given, dictionary)
+        assert not torch.equal(new.codes, wanted.codes)
+    assert torch.equal(photo_call[1].codes, first[1].codes)
+    assert sketch_call[1] is photo_call[4] is objective.coded_photos
+    objective.start_epoch()
+    assert calls[2][0] is photo_call[4]  # later epochs go on from the codes there are
 
 
 def test_dropout_is_off_while_codes_are_updated_and_on_again_afterwards(world):

@@ -8,12 +8,23 @@ import torch
 from torch import Tensor
 
 from benchmark.errors import NotRunnable
+from benchmark.grade import n_parameters
 from benchmark.registry import METHODS
 from methods.base import FitProgress, RetrievalMethod
+from methods.parts.trained import TrainedMethod
 
-TRAINED_IDS = ("siamese", "triplet", "zscmr", "classifier", "shape3d", "ems", "sake", "dsh", "gdh")
-RANDOM_IDS = (*TRAINED_IDS, "sse", "jlse", "zsh")
-METHOD_IDS = ("frozen", "centred", "procrustes", "cca", "ridge", "sae", *RANDOM_IDS)
+EMBEDDING = {
+    name: METHODS.get(name)
+    for name in METHODS.ids()
+    if METHODS.get(name).card.input == "features" and METHODS.get(name).card.distance != "own"
+}
+"""Methods whose embeddings of features are compared: all but those with tests of their own, icfrr and san."""
+METHOD_IDS = tuple(EMBEDDING)
+RANDOM_IDS = tuple(name for name, method in EMBEDDING.items() if method.card.is_random)
+TRAINED_IDS = tuple(name for name, method in EMBEDDING.items() if issubclass(method, TrainedMethod))
+VECTOR_IDS = tuple(
+    name for name, method in EMBEDDING.items() if "class vectors" in method.card.side_information
+)
 TRAINED = {"hidden": 64, "epochs": 30, "batch": 32, "lr": 5e-3, "width": 16}
 CONFIGS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(TRAINED_IDS, TRAINED),
@@ -98,11 +109,19 @@ def test_instance_pairs_train_too(method_id, world):
     assert embedded.isfinite().all()
 
 
-@pytest.mark.parametrize("method_id", ["ridge", "sae", "sse", "zscmr", "zsh", "sake", "dsh"])
+@pytest.mark.parametrize("method_id", VECTOR_IDS)
 def test_missing_class_vectors_make_a_method_not_runnable(method_id, world):
     world = dataclasses.replace(world, seen=dataclasses.replace(world.seen, class_vectors=None))
     with pytest.raises(NotRunnable, match="needs a vector for the name of every seen class"):
         fit(method_id, world)
+
+
+@pytest.mark.parametrize("method_id", ["siamese", "triplet", "ems", "sake", "gdh"])
+def test_weights_that_modalities_share_count_once(method_id, world):
+    method = fit(method_id, world, **briefly(method_id))
+    encoders = (method.sketch_encoder, method.photo_encoder)
+    distinct = {id(part): part.numel() for encoder in encoders for part in encoder.parameters()}
+    assert n_parameters(method) == sum(distinct.values())
 
 
 @pytest.mark.parametrize("topology", ["mst_gcn", "distances"])

@@ -96,6 +96,15 @@ def test_classes_of_a_separable_set_are_retrieved(raw_world):
     assert sum(precisions) / len(precisions) >= 0.99
 
 
+def test_embeddings_are_centred_features_of_length_1(raw_world):
+    method = ICFRR().fit(raw_world.seen, seed=0, progress=FitProgress())
+    for emb, items, seen in (
+        (method.embed_sketches(raw_world.sketches), raw_world.sketches, raw_world.seen.sketches),
+        (method.embed_photos(raw_world.photos), raw_world.photos, raw_world.seen.photos),
+    ):
+        torch.testing.assert_close(emb, normalize(items - seen.mean(dim=0), dim=1))
+
+
 def test_what_is_known_of_a_gallery_is_not_saved(raw_world, tmp_path):
     method = ICFRR().fit(raw_world.seen, seed=0, progress=FitProgress())
     method.similarity(method.embed_sketches(raw_world.sketches), method.embed_photos(raw_world.photos))

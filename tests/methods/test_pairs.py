@@ -75,6 +75,12 @@ def test_a_batch_of_one_class_alone_is_left_out():
     assert all(len(batch.labels.unique()) == 2 for batch in batches)
 
 
+def test_batches_of_one_class_alone_all_of_them_are_refused():
+    sampler = PairSampler(uneven(), seed=0)
+    with pytest.raises(BenchmarkError, match="of 1 pairs is of one class alone.*Give a larger `batch`"):
+        list(sampler.epoch(1))
+
+
 def test_photos_of_a_class_are_drawn_uniformly():
     photos = drawn(uneven(), n_epochs=N_EPOCHS)
     of_class_a = photos.photo_rows[photos.labels == 0]

@@ -145,6 +145,41 @@ def test_training_lowers_the_loss(world):
     assert photo_losses[-1] < photo_losses[0]
 
 
+def test_a_fit_is_adam_on_the_formula(world):
+    """Both modalities in turn, with parameters that are not the defaults."""
+    config = SSE.Config(
+        gamma=0.03, margin=0.7, lambda_weights=0.5, lr=0.01, epochs=3, batch=40, n_per_class=6
+    )
+    seen = world.seen
+    method = SSE(config).fit(seen, seed=5, progress=FitProgress())
+    z = mixtures(seen.class_vectors.double(), gamma=0.03).float()
+    torch.manual_seed(5)
+    for items, labels, unseen, emb in (
+        (seen.sketches, seen.sketch_labels, world.sketches, method.embed_sketches(world.sketches)),
+        (seen.photos, seen.photo_labels, world.photos, method.embed_photos(world.photos)),
+    ):
+        parts = split_signs(items)
+        v = torch.stack([parts[labels == c].mean(dim=0) for c in range(12)]).requires_grad_()
+        w = torch.ones(parts.shape[1], requires_grad=True)
+        optimiser = torch.optim.Adam([w, v], lr=0.01)
+        for _ in range(3):
+            for rows in balanced_rows(labels, 6).tensor_split(2):  # 72 items in batches of at most 40
+                scores = (torch.minimum(parts[rows, None], v) @ w / len(w)) @ z.T
+                own = scores.gather(1, labels[rows, None])
+                hinges = (0.7 - own + scores).relu().scatter(1, labels[rows, None], 0.0)
+                loss = hinges.sum() / (len(rows) * 11) + 0.5 * w.square().mean() / 2
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+        psi = torch.minimum(split_signs(unseen)[:, None], v) @ w / len(w)
+        torch.testing.assert_close(emb, (psi - psi.mean(dim=1, keepdim=True)).detach(), atol=1e-4, rtol=1e-3)
+
+
+def test_a_loss_that_is_no_longer_finite_ends_the_fit(world):
+    with pytest.raises(FloatingPointError, match="a smaller learning rate may help"):
+        SSE(SSE.Config(lr=1e38, epochs=3)).fit(world.seen, seed=0, progress=FitProgress())
+
+
 def test_an_embedding_is_as_wide_as_there_are_seen_classes_and_sums_to_zero(world):
     emb = SSE(SSE.Config(epochs=1)).fit(world.seen, seed=0, progress=FitProgress()).embed_photos(world.photos)
     assert emb.shape == (len(world.photos), 12)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -27,14 +29,14 @@ def dense(graph: AnchorGraph, n: int) -> torch.Tensor:
     return z[:, loads > 0] @ torch.diag(1 / loads[loads > 0]) @ z[:, loads > 0].T
 
 
-def build(world, weights: TermWeights = WEIGHTS) -> DiscreteCodes:
+def build(world, weights: TermWeights = WEIGHTS, *, n_neighbours: int = 3) -> DiscreteCodes:
     seen = world.seen
     torch.manual_seed(0)
     maps = [anchor_map(x, n_anchors=20)(x) for x in (seen.sketches, seen.photos)]
     return DiscreteCodes(
         weights,
         [part - part.mean(dim=0) for part in maps],
-        [AnchorGraph(part, n_neighbours=3) for part in maps],
+        [AnchorGraph(part, n_neighbours=n_neighbours) for part in maps],
         torch.cat([seen.sketch_labels, seen.photo_labels]),
         seen.class_vectors.double() - seen.class_vectors.double().mean(dim=0),
         width=WIDTH,
@@ -204,6 +206,33 @@ def test_signs_of_the_embeddings_of_seen_items_are_mostly_the_bits_of_their_clas
         for c in range(12):
             bits = emb[labels == c].sign()
             assert bits.mean(dim=0).abs().mean() > 0.9
+
+
+def test_a_fit_is_rounds_of_the_steps_on_centred_anchors_and_class_vectors(world):
+    """With parameters that are not the defaults; the embedding is Pᵀ(φ(x) - mean)."""
+    weights = TermWeights(codes=0.3, graph=2.0, semantic=0.02, anchors=0.004)
+    config = ZSH.Config(
+        width=WIDTH,
+        n_anchors=20,
+        n_neighbours=15,  # so many that the graph joins classes
+        n_iterations=2,
+        **{f"lambda_{name}": value for name, value in dataclasses.asdict(weights).items()},
+    )
+    method = ZSH(config).fit(world.seen, seed=0, progress=FitProgress())
+    codes = build(world, weights, n_neighbours=15)
+    for _ in range(2):
+        codes.update_rotation()
+        codes.update_semantic()
+        codes.update_bits()
+        codes.update_anchor_weights()
+    torch.manual_seed(0)
+    maps = [anchor_map(x, n_anchors=20) for x in (world.seen.sketches, world.seen.photos)]
+    for emb, items, seen, phi, p in (
+        (method.embed_sketches(world.sketches), world.sketches, world.seen.sketches, maps[0], 0),
+        (method.embed_photos(world.photos), world.photos, world.seen.photos, maps[1], 1),
+    ):
+        expected = (phi(items) - phi(seen).mean(dim=0)).double() @ codes.anchor_weights[p]
+        torch.testing.assert_close(emb, expected.float(), atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,13 @@ def test_one_class_is_refused(make_run):
         _pair(_runs(make_run, [0.1]))
 
 
+def test_a_row_that_needs_the_rest_of_the_gallery_is_marked(make_run):
+    runs = _runs(make_run, [0.1, 0.2, 0.3], card={"is_transductive": True})
+    text = render_pairwise(pairwise(runs, row="zscmr", reference="centred"), "plain")
+    assert "zscmr (transductive)" in text
+    assert "centred (transductive)" in text
+
+
 @pytest.mark.parametrize(
     ("difference", "side"), [((-0.05, -0.07, -0.03), "lower"), ((0.05, 0.03, 0.07), "higher")]
 )

@@ -98,6 +98,13 @@ def test_rows_of_one_colour_have_other_dashes(make_run):
 
 
 @pytest.mark.parametrize("draw", [pr_curves, bars])
+def test_a_row_that_needs_the_rest_of_the_gallery_is_marked(make_run, draw):
+    card = {"title": "ICFRR", "is_transductive": True}
+    texts = _texts(draw(compare([make_run("icfrr", card=card)])))
+    assert any(text.startswith("ICFRR (transductive)") for text in texts)
+
+
+@pytest.mark.parametrize("draw", [pr_curves, bars])
 def test_rows_without_a_mean_are_named_below(comparison, draw):
     assert "Not shown, no value in every split: cca, zse_sbir" in _texts(draw(comparison))
 
