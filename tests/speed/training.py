@@ -34,7 +34,7 @@ HIDDEN, WIDTH, BATCH = 512, 64, 256
 
 
 def made_up(scale: float) -> SeenData:
-    """Features as a suite gives them: not negative before, then centred, of length 1."""
+    """Features as a suite gives them: centred, of length 1."""
     generator = torch.Generator().manual_seed(0)
     centres = torch.randn(N_CLASSES, N_FEATURES, generator=generator)
 
