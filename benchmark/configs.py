@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CONFIGS_DIR = Path(__file__).parents[1] / "methods" / "configs"
 NAMED = ("default", "paper", "smoke")
+TABLES = ("config", "tuned_on", "search", "made_with")
+"""Tables of a configuration file, the first of which alone is needed."""
 TUNED_ON = ("dataset", "split", "split_sha256", "seen_classes")
 
 
@@ -104,8 +106,13 @@ def read_config(path: Path, split: ZeroShotSplit) -> dict[str, Any]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BenchmarkError(f"configuration {path} is not valid TOML: {error}") from error
-    if not isinstance(content.get("config"), dict):
-        raise BenchmarkError(f"configuration {path} has no table [config]: parameters go under it.")
+    unknown = [name for name in content if name not in TABLES]
+    if unknown or not isinstance(content.get("config"), dict):
+        fault = f"unknown: {', '.join(unknown)}" if unknown else "no table [config]"
+        raise BenchmarkError(
+            f"configuration {path}: {fault}. The parameters of one method go under [config]; `tune` adds "
+            f"{', '.join(f'[{name}]' for name in TABLES[1:])}."
+        )
     tuned_on = content.get("tuned_on")
     if tuned_on is not None:
         missing = [name for name in TUNED_ON if name not in tuned_on]

@@ -49,12 +49,13 @@ class Protocol(BaseModel):
 
     @property
     def special_terms(self) -> tuple[str, ...]:
-        """What is tested otherwise than all unseen sketches against all unseen photos, for titles."""
+        """What is tested otherwise than embeddings of all unseen sketches against photos, for titles."""
         plain = {
             "setting": ("zs",),
             "direction": ("sketch2photo",),
             "queries": ("all", "loo"),
             "relevance": ("category",),
+            "codes": ("real",),
             "preset": ("stretch", "given"),  # the name of the data set says that features were given
         }
         return tuple(value for name, usual in plain.items() if (value := getattr(self, name)) not in usual)

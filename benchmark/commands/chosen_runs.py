@@ -93,8 +93,9 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
     flag names what no run has, and when no run is left.
     """
     from benchmark.commands.flagged_grids import changed
-    from benchmark.dataset_ids import kind_of
+    from benchmark.dataset_ids import is_of_kind, kind_of
     from benchmark.records import stored_runs
+    from benchmark.registry import DATASETS
     from benchmark.reporting.joining import by_dataset, by_family
     from benchmark.selection import Selection
     from benchmark.suite import load_suite
@@ -136,6 +137,8 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
         return tuple(Chosen(name, tuple(part), "centred") for name, part in by_dataset(found).items())
 
     chosen = []
+    if "dataset" in given and not any(is_of_kind(known, given["dataset"]) for known in stored["dataset"]):
+        DATASETS.get(given["dataset"])  # which names those there are
     every_grid = in_file = load_suite(suite or "default")
     if kind := kind_of(given.get("dataset", "")):  # `run` takes a suite to another data set in the same way
         every_grid = changed(in_file, {"dataset": kind.card.id})

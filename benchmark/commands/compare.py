@@ -142,6 +142,6 @@ def _only(chosen: Sequence[Chosen]) -> Chosen:
     if len(chosen) > 1:
         raise BenchmarkError(
             f"rows are compared within one table, and there are {', '.join(part.name for part in chosen)}. "
-            "Choose one, such as with --dataset or --direction."
+            "Choose one, such as with --dataset, --direction or --codes."
         )
     return chosen[0]

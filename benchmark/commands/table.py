@@ -77,7 +77,8 @@ def table(
     if len(chosen) > 1 and format in (Format.CSV, Format.JSON):
         raise BenchmarkError(
             f"--format {format} holds one table, and there are {len(chosen)}: "
-            f"{', '.join(part.name for part in chosen)}. Choose one, such as with --dataset or --direction."
+            f"{', '.join(part.name for part in chosen)}. Choose one, such as with --dataset, --direction "
+            "or --codes."
         )
     wanted = options.words(metrics)
 

@@ -90,6 +90,8 @@ def cost_notes(comparison: Comparison) -> tuple[Note, ...]:
         "memory: largest resident size of the process during a run, libraries and features included (on "
         "systems other than Linux, since the process began)."
     )
+    if comparison.protocol.codes.startswith("itq"):
+        measured += " What ITQ fits, a projection and a rotation, is in neither fit nor parameters."
     notes = footnotes(comparison, (comparison.main_metric,))
     return (Note("Cost", measured), *(note for note in notes if note.label in shown))
 

@@ -205,8 +205,9 @@ def test_a_path_that_does_not_exist_is_refused_with_the_choices():
     [
         (b"[config\n", "is not valid TOML"),
         (b'[config]\nkind = "\xff"\n', "is not valid TOML"),
-        (b"rate = 0.5\n", r"has no table \[config\]: parameters go under it"),
-        (b"config = 3\n", r"has no table \[config\]"),
+        (b"rate = 0.5\n", r"unknown: rate. The parameters of one method go under \[config\]"),
+        (b"config = 3\n", r"no table \[config\]"),
+        (b"[config]\n[extra]\n", r"unknown: extra.* `tune` adds \[tuned_on\], \[search\], \[made_with\]"),
     ],
 )
 def test_a_malformed_file_is_refused(tmp_path, content, message):

@@ -262,6 +262,8 @@ def test_the_table_of_a_suite_follows_it_to_another_data_set(
     assert "mine-precomputed-bars.png" in capsys.readouterr().out
     assert call("table", "--suite", suite) == 1
     assert "no stored run fits" in capsys.readouterr().err
+    assert call("table", "--suite", suite, "--dataset", "precomptued") == 1
+    assert "Close names: precomputed" in capsys.readouterr().err
 
 
 def test_show_names_classes_and_rows_and_says_that_there_is_no_picture(
