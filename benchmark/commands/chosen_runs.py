@@ -92,6 +92,7 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
     flags: as `chooses_runs` gives them; without any, the default suite is taken. Raises BenchmarkError when a
     flag names what no run has, and when no run is left.
     """
+    from benchmark.codes.term import Codes
     from benchmark.commands.flagged_grids import changed
     from benchmark.dataset_ids import is_of_kind, kind_of
     from benchmark.records import stored_runs
@@ -127,7 +128,9 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
             continue
         given[name] = options.words(value) if name in ("methods", "splits") else value
         if name == "codes":
-            given[name] = _codes_of(value, stored[name])
+            of_suite = {str(Codes(grid.codes, grid.bits)) for grid in load_suite(suite)} if suite else set()
+            # Those of the suite first: stored runs of other bits do not make its name unclear.
+            given[name] = _codes_of(_codes_of(value, of_suite), stored[name])
         if name == "backbone" and value not in stored[name]:
             given[name] = whole_id(value)
         if name != "dataset":

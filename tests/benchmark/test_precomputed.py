@@ -244,8 +244,12 @@ def test_a_suite_file_finds_its_runs_again(root: Path, call: Call, tmp_path: Pat
         assert call("run", "--suite", suite, "--data-root", root) == 0
         assert executed in capsys.readouterr().err
     assert call("table", "--suite", suite, "--format", "json") == 0
-    (rows,) = [json.loads(capsys.readouterr().out)["rows"]]
-    assert {row["name"] for row in rows} == {"centred", "cca"}
+    assert printed_rows(capsys) == {"centred", "cca"}
+
+
+def printed_rows(capsys: Captured) -> set[str]:
+    """Names of the rows of a table printed as JSON."""
+    return {row["name"] for row in json.loads(capsys.readouterr().out)["rows"]}
 
 
 def test_the_table_of_a_suite_follows_it_to_another_data_set(
@@ -256,14 +260,29 @@ def test_the_table_of_a_suite_follows_it_to_another_data_set(
     assert call("run", "--suite", suite, "--dataset", "precomputed", "--data-root", root) == 0
     capsys.readouterr()
     assert call("table", "--suite", suite, "--dataset", "precomputed", "--format", "json") == 0
-    (rows,) = [json.loads(capsys.readouterr().out)["rows"]]
-    assert {row["name"] for row in rows} == {"centred", "cca"}
+    assert printed_rows(capsys) == {"centred", "cca"}
     assert call("plot", "bars", "--suite", suite, "--dataset", "precomputed") == 0
     assert "mine-precomputed-bars.png" in capsys.readouterr().out
     assert call("table", "--suite", suite) == 1
     assert "no stored run fits" in capsys.readouterr().err
     assert call("table", "--suite", suite, "--dataset", "precomptued") == 1
     assert "Close names: precomputed" in capsys.readouterr().err
+
+
+def test_a_stray_run_of_other_bits_does_not_make_the_codes_of_a_suite_unclear(
+    root: Path, call: Call, tmp_path: Path, capsys: Captured
+) -> None:
+    suite = tmp_path / "mine.toml"
+    text = 'title = "t"\ndataset = "precomputed"\nmethods = ["centred"]\n[[grid]]\n[[grid]]\ncodes = "itq"\n'
+    suite.write_text(f"{text}bits = 2\n")
+    flags = ("--dataset", "precomputed", "--data-root", root, "--methods", "centred", "--codes", "itq")
+    assert call("run", "--suite", suite, "--data-root", root) == 0
+    assert call("run", *flags, "--bits", "1") == 0
+    capsys.readouterr()
+    assert call("table", "--suite", suite, "--codes", "itq") == 0
+    assert "itq, 2 bits" in capsys.readouterr().out
+    assert call("table", "--dataset", "precomputed", "--codes", "itq") == 1
+    assert "fits itq, 1 bits; itq, 2 bits" in " ".join(capsys.readouterr().err.split())
 
 
 def test_show_names_classes_and_rows_and_says_that_there_is_no_picture(
