@@ -62,6 +62,13 @@ def check_configuration(method: Method) -> None:
         method.card.width == "fixed" or "width" in fields,
         'width="free" on the card needs a field `width` in Config',
     )
+    if "distance" in fields:
+        usual = fields["distance"].default
+        _require(
+            usual == method.card.distance,
+            f"Config starts with distance = {usual!r}, which is used, and the card says "
+            f"{method.card.distance!r}",
+        )
 
 
 def check_fit_returns_self(method: Method) -> None:

@@ -114,6 +114,17 @@ def test_a_search_space_of_unknown_parameters_is_noticed():
         check_configuration(type("Lost", (Plain,), {"search_space": {"knob": None}}))
 
 
+def test_a_distance_that_card_and_configuration_state_differently_is_noticed():
+    @dataclass(frozen=True)
+    class Config:
+        distance: str = "euclidean"
+
+    with pytest.raises(
+        AssertionError, match="distance = 'euclidean', which is used, and the card says 'cosine'"
+    ):
+        check_configuration(type("Torn", (Plain,), {"Config": Config, "card": card(distance="cosine")}))
+
+
 def test_a_free_width_without_a_parameter_is_noticed():
     with pytest.raises(AssertionError, match="needs a field `width`"):
         check_configuration(type("Wide", (Plain,), {"card": card(width="free")}))
