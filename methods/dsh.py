@@ -16,13 +16,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark.errors import BenchmarkError
 from benchmark.registry import register_method
-from datasets.seen import Inputs
 from methods.base import MethodCard, SearchRange, SeenData
-from methods.parts.hashing import HashingConfig, bit_by_bit, signs
+from methods.parts.hashing import HashingConfig, bit_by_bit, outputs_of, signs
 from methods.parts.linear import required_class_vectors
 from methods.parts.objectives import Objective
 from methods.parts.pairs import PairBatch
@@ -30,7 +29,6 @@ from methods.parts.search import COMMON_SEARCH_SPACE, DROPOUT
 from methods.parts.trained import TrainedMethod
 
 N_SWEEPS = 3  # over all bits of a modality, each time its codes are updated
-N_ITEMS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -123,8 +121,8 @@ class DSHObjective(Objective):
 
     def start_epoch(self) -> None:
         """Update D, the photos' codes and the sketches'; the first ones are the signs of the outputs."""
-        sketch_outputs = _outputs(self.sketch_encoder, self.seen.sketches)
-        photo_outputs = _outputs(self.photo_encoder, self.seen.photos)
+        sketch_outputs = outputs_of(self.sketch_encoder, self.seen.sketches)
+        photo_outputs = outputs_of(self.photo_encoder, self.seen.photos)
         sketches = self.coded_sketches or Coded(signs(sketch_outputs), self.seen.sketch_labels)
         photos = self.coded_photos or Coded(signs(photo_outputs), self.seen.photo_labels)
         dictionary = semantic_dictionary((photos, sketches), self.class_vectors)
@@ -140,18 +138,6 @@ class DSHObjective(Objective):
         sketch_errors = sketch_outputs - self.coded_sketches.codes[:, batch.sketch_rows].T
         photo_errors = photo_outputs - self.coded_photos.codes[:, batch.photo_rows].T
         return (sketch_errors.square() + photo_errors.square()).sum(dim=1).mean()
-
-
-@torch.no_grad()
-def _outputs(encoder: nn.Module, items: Inputs) -> Tensor:
-    """(b, n): what an encoder says of all items without dropout."""
-    was_training = encoder.training
-    encoder.eval()
-    parts = [
-        encoder(items[start : start + N_ITEMS_AT_ONCE]) for start in range(0, len(items), N_ITEMS_AT_ONCE)
-    ]
-    encoder.train(was_training)
-    return torch.cat(parts).T.contiguous()
 
 
 @register_method(

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.checks import check_positive
 from methods.parts.hashing import HashingConfig, signs
 from methods.parts.losses import triplet_hinge
-from methods.parts.networks import Encoder
+from methods.parts.migration import Generator, MigratingEncoder, discriminator
 from methods.parts.objectives import AdversarialObjective
 from methods.parts.pairs import PairBatch
 from methods.parts.search import COMMON_SEARCH_SPACE
@@ -58,36 +58,6 @@ class GDHConfig(HashingConfig):
         check_positive(self, ("generator_hidden",))
 
 
-class Generator(nn.Module):
-    """(B, n_in) -> (B, n_out): a small network; where both widths agree it changes the features it is given.
-
-    Widths that agree mean one backbone, whose features of both modalities are close to begin with.
-    """
-
-    def __init__(self, n_in: int, n_out: int, *, hidden: int) -> None:
-        super().__init__()
-        self.network = Encoder(n_in, n_out, hidden=hidden, depth=2, dropout=0.0, normalise=False)
-        self.is_residual = n_in == n_out
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return the features of the other modality."""
-        change = cast(Tensor, self.network(features))
-        return features + change if self.is_residual else change
-
-
-class MigratingEncoder(nn.Module):
-    """Migrates sketches to photos and hashes them as such."""
-
-    def __init__(self, generator: nn.Module, hash_network: nn.Module) -> None:
-        super().__init__()
-        self.generator = generator
-        self.hash_network = hash_network
-
-    def forward(self, sketches: Tensor) -> Tensor:
-        """(B, d) sketches -> (B, width)."""
-        return cast(Tensor, self.hash_network(self.generator(sketches)))
-
-
 class GDHObjective(AdversarialObjective):
     """Generators, discriminators, and the hash network, which is the encoder of the photos."""
 
@@ -100,8 +70,8 @@ class GDHObjective(AdversarialObjective):
         self.to_sketch = Generator(n_photo, n_sketch, hidden=hidden)
         self.sketch_encoder = MigratingEncoder(self.to_photo, self.photo_encoder)
         self.classifier = nn.Linear(config.width, seen.n_classes, bias=False)
-        self.photo_discriminator = _discriminator(n_photo, hidden)
-        self.sketch_discriminator = _discriminator(n_sketch, hidden)
+        self.photo_discriminator = discriminator(n_photo, hidden)
+        self.sketch_discriminator = discriminator(n_sketch, hidden)
         self.discriminators = nn.ModuleList([self.photo_discriminator, self.sketch_discriminator])
 
     def discriminator_loss(self, batch: PairBatch) -> Tensor:
@@ -142,10 +112,6 @@ class GDHObjective(AdversarialObjective):
         errors = self.config.lambda_quantisation * quantisation + self.config.lambda_class * regression
         loss: Tensor = hinge + 2 * errors.mean()  # twice, as there are two items to a pair
         return loss
-
-
-def _discriminator(n_in: int, hidden: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(n_in, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1))
 
 
 def _square_error(judgements: Tensor, target: float) -> Tensor:

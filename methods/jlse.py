@@ -17,7 +17,7 @@ from torch import Tensor
 from benchmark.registry import register_method
 from methods.base import FitProgress, MethodCard, SearchRange, SeenData
 from methods.parts.checks import check_choices, check_not_negative, check_positive
-from methods.parts.linear import LinearMethod
+from methods.parts.linear import LinearMethod, class_means
 from methods.parts.pairs import drawn_pairs
 
 DISTANCES = SearchRange(choices=("dot", "cosine"))
@@ -68,8 +68,7 @@ class JointDictionaries:
         seed: int,
     ) -> None:
         """Atom k starts as the mean of class k, codes as reconstruction has them, W as the identity."""
-        self.config = config
-        self.items = items
+        self.config, self.items = config, items
         sketch_rows, photo_rows, self.signs = drawn_pairs(*labels, n_pairs=config.n_pairs, seed=seed)
         self.rows = (sketch_rows, photo_rows)
         self.dictionaries = [class_means(x, y, n_classes) for x, y in zip(items, labels, strict=True)]
@@ -137,12 +136,6 @@ class JointDictionaries:
         dictionary = self.dictionaries[modality]
         penalty = self.config.lambda_codes * torch.eye(len(dictionary), dtype=torch.float64)
         return dictionary @ dictionary.T + penalty
-
-
-def class_means(items: Tensor, labels: Tensor, n_classes: int) -> Tensor:
-    """(n, d), (n,) int64 -> (C, d) float64; 0 for a class without items."""
-    sums = torch.zeros(n_classes, items.shape[1], dtype=items.dtype).index_add_(0, labels, items)
-    return sums.double() / torch.bincount(labels, minlength=n_classes).clamp(min=1)[:, None]
 
 
 @register_method(

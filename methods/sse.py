@@ -24,6 +24,7 @@ from datasets.seen import Inputs
 from methods.base import FitProgress, MethodCard, RetrievalMethod, SearchRange, SeenData
 from methods.parts.checks import check_choices, check_not_negative, check_positive
 from methods.parts.linear import exact, required_class_vectors
+from methods.parts.pairs import balanced_rows
 from methods.parts.search import COMMON_SEARCH_SPACE, DISTANCES
 from methods.parts.simplex import mixtures
 from methods.parts.training import Schedule, minimise, seeded
@@ -189,13 +190,3 @@ def split_class_means(items: Inputs, labels: Tensor, *, n_classes: int) -> Tenso
         rows = slice(start, start + 4096)
         sums.index_add_(0, labels[rows], split_signs(items[rows]))
     return sums / torch.bincount(labels, minlength=n_classes).clamp(min=1)[:, None]
-
-
-def balanced_rows(labels: Tensor, n_per_class: int) -> Tensor:
-    """Draw n_per_class items of every class without replacement, or all there are: rows in random order."""
-    order = torch.randperm(len(labels))
-    by_class = order[labels.cpu()[order].argsort(stable=True)]
-    counts = torch.bincount(labels.cpu())
-    place = torch.arange(len(labels)) - (counts.cumsum(0) - counts)[labels.cpu()[by_class]]
-    drawn = by_class[place < n_per_class]
-    return drawn[torch.randperm(len(drawn))].to(labels.device)

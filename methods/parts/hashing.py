@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from datasets.seen import Inputs
 from methods.parts.checks import check_choices
 from methods.parts.trained_config import TrainedConfig
+
+N_ITEMS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -43,3 +46,15 @@ def bit_by_bit(codes: Tensor, linear: Tensor, coupling: Tensor) -> Tensor:
         wanted = linear[bit] - row @ codes + row[bit] * codes[bit]
         codes[bit] = torch.where(wanted == 0, codes[bit], signs(wanted))
     return codes
+
+
+@torch.no_grad()
+def outputs_of(encoder: nn.Module, items: Inputs) -> Tensor:
+    """(b, n): what an encoder says of all items without dropout."""
+    was_training = encoder.training
+    encoder.eval()
+    parts = [
+        encoder(items[start : start + N_ITEMS_AT_ONCE]) for start in range(0, len(items), N_ITEMS_AT_ONCE)
+    ]
+    encoder.train(was_training)
+    return torch.cat(parts).T.contiguous()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, float32, float64
 
 from benchmark.errors import NotRunnable
@@ -94,3 +95,9 @@ def required_class_vectors(seen: SeenData) -> Tensor:
             "Give vectors for all class names of the data set, or leave this method out."
         )
     return seen.class_vectors
+
+
+def class_means(items: Tensor, labels: Tensor, n_classes: int) -> Tensor:
+    """(n, d), (n,) int64 -> (C, d) float64; 0 for a class without items."""
+    sums = torch.zeros(n_classes, items.shape[1], dtype=items.dtype).index_add_(0, labels, items)
+    return sums.double() / torch.bincount(labels, minlength=n_classes).clamp(min=1)[:, None]

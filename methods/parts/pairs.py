@@ -158,3 +158,13 @@ def drawn_pairs(
     sketch_rows = _Buckets(sketch_labels).draw(classes[first], generator)
     photo_rows = _Buckets(photo_labels).draw(classes[second], generator)
     return sketch_rows, photo_rows, signs
+
+
+def balanced_rows(labels: Tensor, n_per_class: int) -> Tensor:
+    """Draw n_per_class items of every class without replacement, or all there are: rows in random order."""
+    order = torch.randperm(len(labels))
+    by_class = order[labels.cpu()[order].argsort(stable=True)]
+    counts = torch.bincount(labels.cpu())
+    place = torch.arange(len(labels)) - (counts.cumsum(0) - counts)[labels.cpu()[by_class]]
+    drawn = by_class[place < n_per_class]
+    return drawn[torch.randperm(len(drawn))].to(labels.device)

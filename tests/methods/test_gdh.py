@@ -10,7 +10,8 @@ from torch import Tensor
 
 from benchmark.errors import BenchmarkError
 from methods.base import FitProgress
-from methods.gdh import GDH, GDHConfig, GDHObjective, Generator
+from methods.gdh import GDH, GDHConfig, GDHObjective
+from methods.parts.migration import Generator
 from methods.parts.pairs import PairBatch, PairSampler
 
 N_PAIRS, WIDTH, N_PHOTO = 16, 5, 29

@@ -7,7 +7,8 @@ import torch
 
 from benchmark.errors import BenchmarkError
 from methods.base import FitProgress
-from methods.jlse import JLSE, JLSEConfig, JointDictionaries, class_means
+from methods.jlse import JLSE, JLSEConfig, JointDictionaries
+from methods.parts.linear import class_means
 from methods.parts.pairs import drawn_pairs
 
 

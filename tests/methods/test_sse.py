@@ -5,10 +5,10 @@ import torch
 
 from benchmark.errors import BenchmarkError
 from methods.base import FitProgress
+from methods.parts.pairs import balanced_rows
 from methods.parts.simplex import mixtures, simplex_projection
 from methods.sse import (
     SSE,
-    balanced_rows,
     multiclass_hinge,
     similarities,
     split_class_means,
