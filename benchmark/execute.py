@@ -52,7 +52,10 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
         except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}"
             return write_run(
-                runs_dir, _with(record, status="failed", reason=reason), log=traceback.format_exc()
+                runs_dir,
+                _with(record, status="failed", reason=reason),
+                curves=progress.curves,
+                log=traceback.format_exc(),
             )
         finished = _with(
             record,
@@ -68,6 +71,7 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
             finished,
             per_query=graded.per_query,
             rankings=graded.rankings,
+            curves=progress.curves,
             log="".join(f"{name}: {seconds:.3f} s\n" for name, seconds in phases_s.items()),
             model=model,
         )

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from pydantic import ValidationError
 
 from benchmark.errors import BenchmarkError
 from benchmark.record_fields import SCHEMA, Counts, FineTuned, Protocol, Record, Score, digest
+from benchmark.training_curves import FILE as CURVES
+from benchmark.training_curves import curves_text
 
 __all__ = [
     "SCHEMA",
@@ -147,12 +149,13 @@ def write_run(
     *,
     per_query: PerQuery | None = None,
     rankings: Rankings | None = None,
+    curves: Mapping[str, Sequence[float]] | None = None,
     log: str = "",
     model: Path | None = None,
 ) -> StoredRun:
     """Write a run so that a reader sees all of it or nothing; a run of the same identity is replaced.
 
-    model: a file of weights to keep a copy of.
+    curves: name of a loss -> its value in each epoch. model: a file of weights to keep a copy of.
     """
     target = run_folder(runs_dir, record.protocol, record.method, record.run_id)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -162,6 +165,8 @@ def write_run(
         if arrays is not None:
             present = {field: array for field, array in vars(arrays).items() if array is not None}
             np.savez_compressed(temporary / name, **present)
+    if curves:
+        (temporary / CURVES).write_text(curves_text(curves), encoding="utf-8")
     if model is not None:
         shutil.copyfile(model, temporary / "model.safetensors")
     (temporary / "log.txt").write_text(log, encoding="utf-8")

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -89,22 +90,26 @@ class SearchRange:
 class FitProgress:
     """How far `fit` is. A method writes it, a display reads it; nothing leads back from it.
 
-    total: number of steps of `unit`, 0 while unknown. note: one short line, such as the loss.
+    total: number of steps of `unit`, 0 while unknown. note: one short line, such as the loss. curves: name of
+    a loss or of one of its terms -> its value at each step, kept with the run and drawn by `plot training`.
     """
 
     total: int = 0
     done: int = 0
     unit: str = "epoch"
     note: str = ""
+    curves: dict[str, list[float]] = dataclasses.field(default_factory=dict)
 
     def start(self, total: int, unit: str = "epoch") -> None:
         """Say how many steps there will be."""
         self.total, self.done, self.unit = total, 0, unit
 
-    def advance(self, note: str = "") -> None:
-        """Count one step."""
+    def advance(self, note: str = "", losses: Mapping[str, float] = MappingProxyType({})) -> None:
+        """Count one step. losses: what is to be drawn of it; the same names at every step."""
         self.done += 1
         self.note = note
+        for name, value in losses.items():
+            self.curves.setdefault(name, []).append(value)
 
 
 class RetrievalMethod(ABC):

@@ -30,7 +30,7 @@ from methods.parts.checks import check_positive
 from methods.parts.hashing import HashingConfig, signs
 from methods.parts.losses import triplet_hinge
 from methods.parts.migration import Generator, MigratingEncoder, discriminator
-from methods.parts.objectives import AdversarialObjective
+from methods.parts.objectives import AdversarialObjective, Loss
 from methods.parts.pairs import PairBatch
 from methods.parts.search import COMMON_SEARCH_SPACE
 from methods.parts.trained import TrainedMethod
@@ -85,7 +85,7 @@ class GDHObjective(AdversarialObjective):
             + _square_error(self.sketch_discriminator(migrated_photos), 0.0)
         ) / 2
 
-    def forward(self, batch: PairBatch) -> Tensor:
+    def forward(self, batch: PairBatch) -> Loss:
         """Return what generators and hash network minimise."""
         config = self.config
         migrated_sketches, migrated_photos = self.to_photo(batch.sketches), self.to_sketch(batch.photos)
@@ -94,14 +94,14 @@ class GDHObjective(AdversarialObjective):
         sketch_cycle = _cycle_error(self.to_sketch(migrated_sketches), batch.sketches)
         photo_cycle = _cycle_error(self.to_photo(migrated_photos), batch.photos)
         codes = self.photo_encoder(torch.cat([batch.photos, migrated_sketches]))
-        return (
-            config.lambda_adversarial * (photo_adversarial + sketch_adversarial)
-            + config.lambda_cycle * (photo_cycle + sketch_cycle)
-            + self._hash_loss(codes, batch)
-        )
+        return {
+            "adversarial": config.lambda_adversarial * (photo_adversarial + sketch_adversarial),
+            "cycles": config.lambda_cycle * (photo_cycle + sketch_cycle),
+            **self._hash_losses(codes, batch),
+        }
 
-    def _hash_loss(self, codes: Tensor, batch: PairBatch) -> Tensor:
-        """(2B, width): codes of the photos, then of the migrated sketches."""
+    def _hash_losses(self, codes: Tensor, batch: PairBatch) -> dict[str, Tensor]:
+        """codes: (2B, width), of the photos, then of the migrated sketches."""
         photo_codes, sketch_codes = codes.chunk(2)
         positive = (photo_codes - sketch_codes).square().mean(dim=1)
         negative = (photo_codes - sketch_codes[batch.negatives]).square().mean(dim=1)
@@ -109,9 +109,11 @@ class GDHObjective(AdversarialObjective):
         quantisation = (codes - signs(codes)).square().mean(dim=1)
         classes = one_hot(batch.labels.repeat(2), self.classifier.out_features)
         regression = (classes - self.classifier(codes)).square().sum(dim=1)
-        errors = self.config.lambda_quantisation * quantisation + self.config.lambda_class * regression
-        loss: Tensor = hinge + 2 * errors.mean()  # twice, as there are two items to a pair
-        return loss
+        return {  # means twice, as there are two items to a pair
+            "triplet": hinge,
+            "quantisation": 2 * self.config.lambda_quantisation * quantisation.mean(),
+            "classification": 2 * self.config.lambda_class * regression.mean(),
+        }
 
 
 def _square_error(judgements: Tensor, target: float) -> Tensor:

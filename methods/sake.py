@@ -19,7 +19,7 @@ from benchmark.errors import NotRunnable
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.linear import required_class_vectors
-from methods.parts.objectives import ConditionalObjective
+from methods.parts.objectives import ConditionalObjective, Loss
 from methods.parts.pairs import PairBatch
 from methods.parts.search import COMMON_SEARCH_SPACE, DROPOUT
 from methods.parts.trained import TrainedMethod
@@ -56,13 +56,16 @@ class SAKEObjective(ConditionalObjective):
         self.classifier = nn.Linear(config.width, seen.n_classes)
         self.teacher_head = nn.Linear(config.width, teacher_logits.shape[1])
 
-    def forward(self, batch: PairBatch) -> Tensor:
+    def forward(self, batch: PairBatch) -> Loss:
         """Return the loss of a batch."""
         sketch_codes, photo_codes = self.codes(batch)
         logits = self.classifier(torch.cat([sketch_codes, photo_codes]))
         classification = F.cross_entropy(logits, batch.labels.repeat(2))
         distillation = F.cross_entropy(self.teacher_head(photo_codes), self._targets(batch))
-        return classification + self.config.lambda_distillation * distillation
+        return {
+            "classification": classification,
+            "distillation": self.config.lambda_distillation * distillation,
+        }
 
     def _targets(self, batch: PairBatch) -> Tensor:
         """Return the (B, 1000) probabilities that the second head is to have for the photos."""

@@ -19,6 +19,7 @@ from methods.base import FitProgress, MethodCard, RetrievalMethod, SearchRange, 
 from methods.parts.checks import check_choices, check_not_negative, check_positive, check_share
 from methods.parts.drawings import DrawingBatch, DrawingSampler, centre, photo_drawings, sketch_drawings
 from methods.parts.networks import Dropout
+from methods.parts.objectives import Player
 from methods.parts.search import COMMON_SEARCH_SPACE, DISTANCES, DROPOUT
 from methods.parts.training import Schedule, minimise, seeded
 
@@ -140,7 +141,9 @@ class SketchANetMethod(RetrievalMethod):
             )
             parameters = [*self.network.parameters(), *classifier.parameters()]
             progress.start(config.epochs)
-            minimise([(parameters, loss)], lambda: sampler.epoch(config.batch), schedule, progress)
+            minimise(
+                [Player("loss", parameters, loss)], lambda: sampler.epoch(config.batch), schedule, progress
+            )
         self.network.eval()
         return self
 

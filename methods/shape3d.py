@@ -17,7 +17,7 @@ from torch import Tensor
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.checks import check_positive
-from methods.parts.objectives import Objective
+from methods.parts.objectives import Loss, Objective
 from methods.parts.pairs import PairBatch, pair_groups
 from methods.parts.search import COMMON_SEARCH_SPACE, DROPOUT
 from methods.parts.trained import TrainedMethod
@@ -60,7 +60,7 @@ class Shape3DObjective(Objective):
         self.register_buffer("sketch_groups", sketch_groups)
         self.register_buffer("photo_groups", photo_groups)
 
-    def forward(self, batch: PairBatch) -> Tensor:
+    def forward(self, batch: PairBatch) -> Loss:
         """Return the loss of a batch."""
         sketches, photos = self.codes(batch)
         sketch_groups = self.sketch_groups[batch.sketch_rows]
@@ -71,11 +71,11 @@ class Shape3DObjective(Objective):
         # Counted in both orders; within a modality a pair stands in the upper triangle alone.
         n_negative = (batch.labels[:, None] != batch.labels).sum()
         negatives = batch.negatives
-        return (
-            self._pair_loss(sketches, sketches, of_sketches, negatives, n_negative / 2)
-            + self._pair_loss(photos, photos, of_photos, negatives, n_negative / 2)
-            + self._pair_loss(sketches, photos, across, negatives, n_negative)
-        )
+        return {
+            "sketches": self._pair_loss(sketches, sketches, of_sketches, negatives, n_negative / 2),
+            "photos": self._pair_loss(photos, photos, of_photos, negatives, n_negative / 2),
+            "both": self._pair_loss(sketches, photos, across, negatives, n_negative),
+        }
 
     def _pair_loss(
         self, a: Tensor, b: Tensor, is_positive: Tensor, negatives: Tensor, n_negative: Tensor

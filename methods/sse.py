@@ -24,6 +24,7 @@ from datasets.seen import Inputs
 from methods.base import FitProgress, MethodCard, RetrievalMethod, SearchRange, SeenData
 from methods.parts.checks import check_choices, check_not_negative, check_positive
 from methods.parts.linear import exact, required_class_vectors
+from methods.parts.objectives import Player
 from methods.parts.pairs import balanced_rows
 from methods.parts.search import COMMON_SEARCH_SPACE, DISTANCES
 from methods.parts.simplex import mixtures
@@ -139,10 +140,10 @@ class SSE(RetrievalMethod):
         progress.start(2 * self.config.epochs)
         with seeded(seed, self.device):
             self.sketch_weights, self.sketch_references = self._trained(
-                seen.sketches, seen.sketch_labels, z, progress
+                "sketch loss", seen.sketches, seen.sketch_labels, z, progress
             )
             self.photo_weights, self.photo_references = self._trained(
-                seen.photos, seen.photo_labels, z, progress
+                "photo loss", seen.photos, seen.photo_labels, z, progress
             )
         return self
 
@@ -161,9 +162,9 @@ class SSE(RetrievalMethod):
         return psi - psi.mean(dim=1, keepdim=True)
 
     def _trained(
-        self, items: Inputs, labels: Tensor, z: Tensor, progress: FitProgress
+        self, name: str, items: Inputs, labels: Tensor, z: Tensor, progress: FitProgress
     ) -> tuple[Tensor, Tensor]:
-        """Return w (2d,) and v (C, 2d)."""
+        """Return w (2d,) and v (C, 2d). name: of the training curve."""
         config = self.config
         references = split_class_means(items, labels, n_classes=len(z)).requires_grad_()
         weights = torch.ones(references.shape[1], device=references.device, requires_grad=True)
@@ -179,7 +180,7 @@ class SSE(RetrievalMethod):
             return total
 
         schedule = Schedule(lr=config.lr, weight_decay=0.0, n_epochs=config.epochs, n_pairs=config.batch)
-        minimise([([weights, references], loss)], epoch, schedule, progress)
+        minimise([Player(name, [weights, references], loss)], epoch, schedule, progress)
         return weights.detach(), references.detach()
 
 

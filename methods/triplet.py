@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.losses import cross_entropy_of_both, distance, triplet_hinge
-from methods.parts.objectives import Objective
+from methods.parts.objectives import Loss, Objective
 from methods.parts.pairs import PairBatch
 from methods.parts.search import COMMON_SEARCH_SPACE, DROPOUT
 from methods.parts.trained import TrainedMethod
@@ -35,16 +35,17 @@ class TripletObjective(Objective):
         super().__init__(config, seen)
         self.classifier = nn.Linear(config.width, seen.n_classes)
 
-    def forward(self, batch: PairBatch) -> Tensor:
+    def forward(self, batch: PairBatch) -> Loss:
         """Return the loss of a batch."""
         sketch_codes, photo_codes = self.codes(batch)
         positive = distance(sketch_codes, photo_codes)
         negative = distance(sketch_codes, photo_codes[batch.negatives])
-        loss = triplet_hinge(positive, negative, margin=self.config.margin)
+        terms = {"triplet": triplet_hinge(positive, negative, margin=self.config.margin)}
         if self.config.lambda_class:
             logits = self.classifier(sketch_codes), self.classifier(photo_codes)
-            loss = loss + self.config.lambda_class * cross_entropy_of_both(*logits, batch.labels)
-        return loss
+            entropy = cross_entropy_of_both(*logits, batch.labels)
+            terms["classification"] = self.config.lambda_class * entropy
+        return terms
 
 
 @register_method(

@@ -21,7 +21,7 @@ from methods.parts.checks import check_choices, check_positive
 from methods.parts.graphs import ClassGraphConvolution
 from methods.parts.linear import required_class_vectors
 from methods.parts.losses import cross_entropy_of_both, distance, hardest_negative, topology, triplet_hinge
-from methods.parts.objectives import Objective
+from methods.parts.objectives import Loss, Objective
 from methods.parts.pairs import PairBatch
 from methods.parts.search import COMMON_SEARCH_SPACE
 from methods.parts.trained import TrainedMethod
@@ -91,19 +91,22 @@ class ZSCMRObjective(Objective):
         self.sketch_decoder = _decoder(width, hidden, seen.sketches.shape[1])
         self.photo_decoder = _decoder(width, hidden, seen.photos.shape[1])
 
-    def forward(self, batch: PairBatch) -> Tensor:
-        """Return the weighted sum of the terms whose weight is not 0."""
+    def forward(self, batch: PairBatch) -> Loss:
+        """Return the weighted terms, but those of weight 0."""
         config = self.config
-        terms = (
-            (config.lambda_latent, self._latent),
-            (config.lambda_triplet, self._triplets),
-            (config.lambda_decoder, self._decoders),
-            (config.lambda_class, self._classification),
-            (config.lambda_topology if config.topology == "distances" else 0.0, self._topology),
-        )
+        terms = {
+            "latent": (config.lambda_latent, self._latent),
+            "triplet": (config.lambda_triplet, self._triplets),
+            "decoders": (config.lambda_decoder, self._decoders),
+            "classification": (config.lambda_class, self._classification),
+            "topology": (config.lambda_topology if config.topology == "distances" else 0.0, self._topology),
+        }
         sketch_codes, photo_codes = self.codes(batch)
-        losses = [weight * term(batch, sketch_codes, photo_codes) for weight, term in terms if weight]
-        return torch.stack(losses).sum()
+        return {
+            name: weight * term(batch, sketch_codes, photo_codes)
+            for name, (weight, term) in terms.items()
+            if weight
+        }
 
     def _latent(self, batch: PairBatch, sketch_codes: Tensor, photo_codes: Tensor) -> Tensor:
         semantic_codes = self.semantic(self.class_vectors)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.commands import options
-from benchmark.commands.chosen_runs import Chosen, Flags, Reference, choose_runs, chooses_runs, one_by_one
+from benchmark.commands.chosen_runs import (
+    Chosen,
+    Flags,
+    Reference,
+    choose_runs,
+    chooses_runs,
+    find_run,
+    one_by_one,
+)
 from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, ResultsDir
 from benchmark.errors import BenchmarkError
 
@@ -35,6 +43,7 @@ class Picture(StrEnum):
     PR = "pr"
     BARS = "bars"
     RETRIEVAL = "retrieval"
+    TRAINING = "training"
 
 
 @chooses_runs
@@ -98,6 +107,10 @@ def table(
 def plot(
     flags: Flags,
     picture: Annotated[Picture, typer.Argument(help="What to draw.")],
+    run: Annotated[
+        str | None,
+        typer.Argument(help="For training: folder of a run, or its name, or the beginning of it."),
+    ] = None,
     metric: Annotated[str, typer.Option(help="For bars: the metric.")] = "map@all",
     reference: Reference = None,
     data_root: DataRoot = None,
@@ -107,13 +120,19 @@ def plot(
     """Draw finished runs as PNG and SVG under results/figures.
 
     pr: precision-recall curves of all methods. bars: one metric with intervals. retrieval: query sketches
-    with their first ten photos, of the best row chosen on its first split.
+    with their first ten photos, of the best row chosen on its first split. training: the losses of one run
+    and their terms, epoch by epoch, also of a run that failed: `plot training RUN`.
     """
     from benchmark.records import digest
     from benchmark.reporting.comparison import compare
     from benchmark.reporting.plots import bars, pr_curves, save_figure
     from benchmark.reporting.retrieval_plot import best_run, retrieval
 
+    _check_run(picture, run, flags)
+    if run is not None:
+        for path in _training_figure(run, results_dir):
+            typer.echo(path)
+        return
     named = ("suite", "dataset")  # the name of the table says these
     narrowing = {name: value for name, value in flags.items() if value is not None and name not in named}
 
@@ -137,6 +156,29 @@ def plot(
             typer.echo(path)
 
     one_by_one(choose_runs(results_dir, flags), draw)
+
+
+def _check_run(picture: Picture, run: str | None, flags: Flags) -> None:
+    if picture is Picture.TRAINING and run is None:
+        raise BenchmarkError(
+            "plot training needs a run, by its folder or the folder's name: plot training seed0-1a2b3c4d."
+        )
+    if run is not None and (given := [f"--{name}" for name, value in flags.items() if value is not None]):
+        raise BenchmarkError(f"plot training draws one run: leave out {', '.join(given)}.")
+    if picture is not Picture.TRAINING and run is not None:
+        raise BenchmarkError(
+            f"plot {picture} draws all chosen runs, not one: leave out '{run}'. plot training draws one."
+        )
+
+
+def _training_figure(run: str, results_dir: Path) -> tuple[Path, Path]:
+    from benchmark.reporting.plots import save_figure
+    from benchmark.reporting.training_plot import training
+
+    stored = find_run(run, results_dir)
+    record = stored.record
+    name = f"{record.protocol.dataset}-{record.protocol.split}-{record.method}-{record.run_id}-training"
+    return save_figure(training(stored), results_dir / "figures" / name)
 
 
 def _require_row(comparison: Comparison, reference: str | None) -> None:

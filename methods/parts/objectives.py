@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import ClassVar, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,22 @@ from methods.parts.pairs import PairBatch
 from methods.parts.trained_config import TrainedConfig
 from methods.parts.widths import require_one_width
 
-Player: TypeAlias = tuple[list[nn.Parameter], Callable[[PairBatch], Tensor]]
-"""Parameters, and the loss of a batch that they minimise."""
+Loss: TypeAlias = Tensor | Mapping[str, Tensor]
+"""A loss, or the terms, by name and with their weights, whose sum it is: each gets a training curve."""
+
+
+def total(loss: Loss) -> Tensor:
+    """Return the loss itself, where its terms are given their sum."""
+    return loss if isinstance(loss, Tensor) else torch.stack(list(loss.values())).sum()
+
+
+@dataclass(frozen=True)
+class Player:
+    """Parameters, and the loss of a batch that they minimise; name: that of its training curve."""
+
+    name: str
+    parameters: list[Any]
+    loss: Callable[[Any], Loss]
 
 
 class Objective(nn.Module):
@@ -48,16 +63,18 @@ class Objective(nn.Module):
             return sketch_codes, photo_codes
         return self.sketch_encoder(batch.sketches), self.photo_encoder(batch.photos)
 
-    def forward(self, batch: PairBatch) -> Tensor:
+    def forward(self, batch: PairBatch) -> Loss:
         """Return the loss of a batch."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} has no `forward`, which returns the loss of a batch"
+        )
 
     def start_epoch(self) -> None:
         """Do what an alternating method does between two passes over the data; others do nothing."""
 
     def players(self) -> list[Player]:
         """Who minimises what, in turn, on every batch: one player, unless a method is adversarial."""
-        return [(list(self.parameters()), self)]
+        return [Player("loss", list(self.parameters()), self)]
 
 
 class ConditionalObjective(Objective):
@@ -89,7 +106,7 @@ class AdversarialObjective(Objective):
 
     discriminators: nn.Module
 
-    def discriminator_loss(self, batch: PairBatch) -> Tensor:
+    def discriminator_loss(self, batch: PairBatch) -> Loss:
         """Return what the discriminators minimise; codes enter it detached."""
         raise NotImplementedError
 
@@ -98,4 +115,4 @@ class AdversarialObjective(Objective):
         theirs = list(self.discriminators.parameters())
         known = set(map(id, theirs))
         ours = [parameter for parameter in self.parameters() if id(parameter) not in known]
-        return [(theirs, self.discriminator_loss), (ours, self)]
+        return [Player("discriminators", theirs, self.discriminator_loss), Player("loss", ours, self)]

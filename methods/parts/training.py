@@ -6,17 +6,15 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Adam
 
 from methods.base import FitProgress
-from methods.parts.objectives import Objective
+from methods.parts.objectives import Loss, Objective, Player, total
 from methods.parts.pairs import PairBatch, PairSampler
-
-Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
@@ -39,10 +37,7 @@ def seeded(seed: int, device: str) -> Iterator[None]:
 
 
 def train(objective: Objective, sampler: PairSampler, schedule: Schedule, progress: FitProgress) -> None:
-    """Let each player of `objective` minimise its loss on every batch; an epoch notes the last one's.
-
-    Raises FloatingPointError when that is no longer finite.
-    """
+    """Let each player of `objective` minimise its loss on every batch, as `minimise` says."""
 
     def epoch() -> Iterator[PairBatch]:
         objective.start_epoch()
@@ -55,33 +50,43 @@ def train(objective: Objective, sampler: PairSampler, schedule: Schedule, progre
 
 
 def minimise(
-    players: Sequence[tuple[Sequence[Tensor], Callable[[Batch], Tensor]]],
-    epoch: Callable[[], Iterable[Batch]],
+    players: Sequence[Player],
+    epoch: Callable[[], Iterable[Any]],
     schedule: Schedule,
     progress: FitProgress,
 ) -> None:
     """Let each player's parameters minimise its loss on every batch of every epoch, in turn.
 
     epoch: gives the batches of the next epoch. progress: started by the caller; each epoch advances it by one
-    step and notes the last player's mean loss.
+    step, with the mean of every loss and of its terms, and notes that of the last player.
 
-    Raises FloatingPointError when that is no longer finite.
+    Raises FloatingPointError when one of them is no longer finite; its curve ends there.
     """
     steps = [
-        (loss_of, Adam(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, fused=True))
-        for parameters, loss_of in players
+        (player, Adam(player.parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, fused=True))
+        for player in players
     ]
     for _ in range(schedule.n_epochs):
-        losses: list[Tensor] = []
+        logged: dict[str, list[Tensor]] = {}
         for batch in epoch():
-            for loss_of, optimiser in steps:
-                loss = loss_of(batch)
+            for player, optimiser in steps:
+                terms = _terms(player, player.loss(batch))
                 optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                terms[player.name].backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
-            losses.append(loss.detach())
+                for name, value in terms.items():
+                    logged.setdefault(name, []).append(value.detach())
         # Read once an epoch: reading each loss would make a GPU wait for every batch.
-        mean_loss = float(torch.stack(losses).mean())
-        if not math.isfinite(mean_loss):
-            raise FloatingPointError(f"the loss became {mean_loss}; a smaller learning rate may help")
-        progress.advance(f"loss {mean_loss:.4f}")
+        every = torch.stack([torch.stack(values).mean() for values in logged.values()])
+        means = dict(zip(logged, every.tolist(), strict=True))
+        progress.advance(f"loss {means[players[-1].name]:.4f}", means)
+        for name, mean in means.items():
+            if not math.isfinite(mean):
+                what = "the loss" if name == "loss" else f"the loss '{name}'"
+                raise FloatingPointError(f"{what} became {mean}; a smaller learning rate may help")
+
+
+def _terms(player: Player, loss: Loss) -> dict[str, Tensor]:
+    """The loss of a player under its own name, and its terms where it has several."""
+    terms = {} if isinstance(loss, Tensor) or len(loss) == 1 else loss
+    return {player.name: total(loss), **terms}

@@ -9,6 +9,7 @@ from benchmark.execute import execute
 from benchmark.plan import GridCell, plan
 from benchmark.prepare import PreparedData, Where
 from benchmark.suite import Suite
+from benchmark.training_curves import read_curves
 from methods.base import FitProgress, MethodCard, RetrievalMethod
 
 
@@ -133,3 +134,15 @@ def test_a_smaller_number_of_training_classes_is_recorded(run):
     counts = run(fit=fit).record.counts
     assert (counts.n_seen_classes, counts.n_train_classes) == (3, 2)
     assert run().record.counts.n_train_classes == 3
+
+
+def test_a_fit_that_diverges_is_a_failed_record_with_its_curve_and_no_number(run):
+    def fit(self, seen, *, seed, progress):
+        progress.advance("loss 2", {"loss": 2.0})
+        progress.advance("loss nan", {"loss": float("nan")})
+        raise FloatingPointError("the loss became nan")
+
+    stored = run(fit=fit)
+    assert (stored.record.status, stored.record.scores) == ("failed", {})
+    assert read_curves(stored.folder)["loss"].iloc[0] == 2.0
+    assert stored.record.reason == "FloatingPointError: the loss became nan"

@@ -54,7 +54,7 @@ def test_each_parameter_but_the_first_bias_is_one_for_both_and_trained_once(worl
     objective = conditional(world)
     sketch, photo = (dict(e.named_parameters()) for e in (objective.sketch_encoder, objective.photo_encoder))
     assert {name for name in sketch if sketch[name] is not photo[name]} == {FIRST_BIAS}
-    (parameters, _), *_ = objective.players()
+    parameters = objective.players()[0].parameters
     assert len(parameters) == len(sketch) + 1
 
 

@@ -12,6 +12,7 @@ from benchmark.errors import BenchmarkError
 from methods.base import FitProgress
 from methods.gdh import GDH, GDHConfig, GDHObjective
 from methods.parts.migration import Generator
+from methods.parts.objectives import total
 from methods.parts.pairs import PairBatch, PairSampler
 
 N_PAIRS, WIDTH, N_PHOTO = 16, 5, 29
@@ -40,7 +41,7 @@ def objective(uneven):
 
 def weighted(objective: GDHObjective, batch: PairBatch, **weights: float) -> float:
     objective.config = GDHConfig(**{**SMALL, **OFF, "margin": 0.3, **weights})
-    return objective(batch).item()
+    return total(objective(batch)).item()
 
 
 def added(objective: GDHObjective, batch: PairBatch, **weights: float) -> float:
@@ -131,7 +132,7 @@ def test_the_loss_of_the_discriminators_moves_nothing_else(objective, batch):
 
 
 def test_no_discriminator_is_among_the_parameters_of_the_second_player(objective):
-    (theirs, _), (ours, _) = objective.players()
+    theirs, ours = (player.parameters for player in objective.players())
     assert {id(p) for p in theirs} == {id(p) for p in objective.discriminators.parameters()}
     assert not {id(p) for p in theirs} & {id(p) for p in ours}
     assert len(theirs) + len(ours) == len(list(objective.parameters()))
@@ -139,7 +140,7 @@ def test_no_discriminator_is_among_the_parameters_of_the_second_player(objective
 
 def test_the_hash_loss_trains_the_generator_to_photos_alone(objective, batch):
     objective.config = GDHConfig(**{**SMALL, **OFF})
-    objective(batch).backward()
+    total(objective(batch)).backward()
 
     def is_moved(network: torch.nn.Module) -> bool:
         return any(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())

@@ -53,18 +53,6 @@ def seen_of(sketches: Pictures, labels: Tensor) -> SeenData:
     )
 
 
-class Notes(FitProgress):
-    """Keeps the loss of every epoch."""
-
-    def start(self, total: int, unit: str = "epoch") -> None:
-        super().start(total, unit)
-        self.losses: list[float] = []
-
-    def advance(self, note: str = "") -> None:
-        super().advance(note)
-        self.losses.append(float(note.removeprefix("loss ")))
-
-
 def fit(
     seen: SeenData, *, seed: int = 0, progress: FitProgress | None = None, **config: Any
 ) -> SketchANetMethod:
@@ -78,8 +66,8 @@ def seen() -> SeenData:
 
 
 @pytest.fixture(scope="module")
-def fitted(seen) -> tuple[SketchANetMethod, Notes]:
-    progress = Notes()
+def fitted(seen) -> tuple[SketchANetMethod, FitProgress]:
+    progress = FitProgress()
     return fit(seen, progress=progress, epochs=6, batch=8, lr=1e-4, dropout=0.0), progress
 
 
@@ -199,7 +187,7 @@ def test_equal_seeds_give_equal_batches(seen, seed, is_equal):
 
 
 def test_training_brings_the_cross_entropy_of_line_drawings_down(fitted):
-    losses = fitted[1].losses
+    losses = fitted[1].curves["loss"]
     assert len(losses) == fitted[1].total == 6
     assert losses[0] > 0.7
     assert losses[-1] < 0.1

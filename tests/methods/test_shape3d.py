@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from benchmark.errors import BenchmarkError
+from methods.parts.objectives import total
 from methods.parts.pairs import PairSampler
 from methods.shape3d import Shape3D, Shape3DConfig
 
@@ -59,7 +60,7 @@ def test_the_loss_sums_the_means_over_pairs_of_sketches_of_photos_and_of_both(wo
         mean, count = mean_over_pairs(*terms)
         expected += mean
         n_positive.append(count)
-    assert objective(batch).item() == pytest.approx(expected, rel=1e-5)
+    assert total(objective(batch)).item() == pytest.approx(expected, rel=1e-5)
     # No object is drawn twice in this world: under instance pairs a modality has no positive pair of its own.
     assert (n_positive == [0, 0, n]) == (pairs == "instance")
 

@@ -76,6 +76,32 @@ def test_a_loss_that_is_not_finite_stops_the_training(world):
         train(Broken(), PairSampler(world.seen, seed=0), schedule, FitProgress())
 
 
+def test_a_term_that_is_not_finite_stops_the_training_and_its_curve_is_kept(world):
+    class Overflowing(OneWeight):
+        def forward(self, batch):
+            huge = self.weight.sum() * 1e38
+            return {"huge": huge * 10, "negative": -huge * 10}
+
+    schedule, progress = Schedule(lr=1e-3, weight_decay=0.0, n_epochs=3, n_pairs=64), FitProgress()
+    with pytest.raises(FloatingPointError, match="the loss became nan"):
+        train(Overflowing(), PairSampler(world.seen, seed=0), schedule, progress)
+    assert progress.curves["huge"] == [math.inf]
+
+
+def test_the_curve_of_a_term_is_the_mean_over_the_batches_of_an_epoch(world):
+    values = iter([1.0, 2.0, 5.0, 7.0])
+
+    class Scripted(OneWeight):
+        def forward(self, batch):
+            value = next(values)
+            return {"first": self.weight.sum() * 0 + value, "second": self.weight.sum() * 0 + 10 * value}
+
+    n_pairs = len(world.seen.sketches) // 2
+    schedule, progress = Schedule(lr=1e-3, weight_decay=0.0, n_epochs=2, n_pairs=n_pairs), FitProgress()
+    train(Scripted(), PairSampler(world.seen, seed=0), schedule, progress)
+    assert progress.curves == {"loss": [16.5, 66.0], "first": [1.5, 6.0], "second": [15.0, 60.0]}
+
+
 def test_shared_weights_are_saved_once_and_stay_shared_after_loading(world, tmp_path):
     method = Siamese(Siamese.Config(epochs=1, hidden=4)).fit(world.seen, seed=0, progress=FitProgress())
     assert {key.partition(".")[0] for key in method.state()} == {"shared"}

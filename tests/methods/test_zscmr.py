@@ -13,6 +13,7 @@ from torch import nn
 import methods
 from benchmark.errors import BenchmarkError
 from methods.base import FitProgress, make_config
+from methods.parts.objectives import total
 from methods.parts.pairs import PairBatch, PairSampler
 from methods.zscmr import ZSCMR, ZSCMRObjective
 
@@ -53,7 +54,7 @@ def test_latent_term_is_the_mean_squared_distance_to_the_semantic_codes(world, n
         length = math.hypot(*target) if normalise else 1.0
         target = [value / length for value in target]
         expected += math.dist(photo_codes[i], target) ** 2 + math.dist(sketch_codes[i], target) ** 2
-    assert objective(batch).item() == pytest.approx(expected / 9, rel=1e-5)
+    assert total(objective(batch)).item() == pytest.approx(expected / 9, rel=1e-5)
 
 
 @pytest.mark.parametrize("squared", [False, True])
@@ -65,7 +66,7 @@ def test_triplet_term_is_a_hinge_anchored_at_photos_plus_one_at_sketches(world, 
         positive = math.dist(photo, sketch) ** power
         expected += max(0.0, positive - math.dist(photo, other_sketch) ** power + 0.3)
         expected += max(0.0, positive - math.dist(sketch, other_photo) ** power + 0.3)
-    assert objective(batch).item() == pytest.approx(expected / 9, rel=1e-5)
+    assert total(objective(batch)).item() == pytest.approx(expected / 9, rel=1e-5)
 
 
 def test_hard_negatives_are_the_nearest_of_another_class_in_the_batch(world):
@@ -78,7 +79,7 @@ def test_hard_negatives_are_the_nearest_of_another_class_in_the_batch(world):
         positive = math.dist(photo_codes[i], sketch_codes[i])
         expected += max(0.0, positive - min(math.dist(photo_codes[i], sketch_codes[j]) for j in others) + 0.2)
         expected += max(0.0, positive - min(math.dist(sketch_codes[i], photo_codes[j]) for j in others) + 0.2)
-    assert objective(batch).item() == pytest.approx(expected / 9, rel=1e-5)
+    assert total(objective(batch)).item() == pytest.approx(expected / 9, rel=1e-5)
 
 
 def test_decoder_term_reconstructs_the_feature_of_the_other_modality(world):
@@ -88,7 +89,7 @@ def test_decoder_term_reconstructs_the_feature_of_the_other_modality(world):
     for i in range(9):
         expected += (objective.sketch_decoder(photo_codes[i]) - batch.sketches[i]).square().mean().item() / 9
         expected += (objective.photo_decoder(sketch_codes[i]) - batch.photos[i]).square().mean().item() / 9
-    assert objective(batch).item() == pytest.approx(expected, rel=1e-5)
+    assert total(objective(batch)).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
@@ -104,7 +105,7 @@ def test_classification_term_is_the_cross_entropy_of_both_modalities(world, is_s
             logits = classifier(code).tolist()
             expected += math.log(sum(map(math.exp, logits))) - logits[label]
     assert (objective.sketch_classifier is objective.photo_classifier) == is_shared
-    assert objective(batch).item() == pytest.approx(expected / 9, rel=1e-5)
+    assert total(objective(batch)).item() == pytest.approx(expected / 9, rel=1e-5)
 
 
 def slow_topology(objective: ZSCMRObjective, batch: PairBatch, class_vectors: torch.Tensor) -> float:
@@ -129,11 +130,13 @@ def slow_topology(objective: ZSCMRObjective, batch: PairBatch, class_vectors: to
 @pytest.mark.parametrize("topology", ["none", "distances"])
 def test_the_loss_is_the_weighted_sum_of_its_terms(world, topology):
     batch, weights = draw(world), dict(zip(TERMS, (0.5, 2.0, 3.0, 0.25), strict=True))
-    expected = sum(w * build(world, **{**NONE, name: 1.0})(batch).item() for name, w in weights.items())
+    expected = sum(
+        w * total(build(world, **{**NONE, name: 1.0})(batch)).item() for name, w in weights.items()
+    )
     objective = build(world, **weights, topology=topology, lambda_topology=0.7)
     if topology == "distances":
         expected += 0.7 * slow_topology(objective, batch, world.seen.class_vectors)
-    assert objective(batch).item() == pytest.approx(expected, rel=1e-5)
+    assert total(objective(batch)).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +150,7 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(world, topology):
 def test_weight_0_leaves_the_parts_of_a_term_without_gradient(world, term, parts):
     for weight in (0.0, 1.0):
         objective = build(world, **{term: weight})
-        objective(draw(world)).backward()
+        total(objective(draw(world))).backward()
         assert [has_gradient(getattr(objective, part)) for part in parts] == [weight > 0] * len(parts)
 
 
@@ -155,20 +158,20 @@ def test_weight_0_of_the_triplets_leaves_the_negatives_without_effect(world):
     batch = draw(world)
     shuffled = replace(batch, negatives=batch.negatives.flip(0))
     without, with_triplets = build(world, lambda_triplet=0.0), build(world, lambda_triplet=1.0)
-    assert without(batch).item() == without(shuffled).item()
-    assert with_triplets(batch).item() != with_triplets(shuffled).item()
+    assert total(without(batch)).item() == total(without(shuffled)).item()
+    assert total(with_triplets(batch)).item() != total(with_triplets(shuffled)).item()
 
 
 def test_weight_0_of_the_topology_leaves_it_out(world):
     batch = draw(world)
-    plain = build(world)(batch).item()
-    assert build(world, topology="distances", lambda_topology=0.0)(batch).item() == plain
-    assert build(world, topology="distances")(batch).item() != plain
+    plain = total(build(world)(batch)).item()
+    assert total(build(world, topology="distances", lambda_topology=0.0)(batch)).item() == plain
+    assert total(build(world, topology="distances")(batch)).item() != plain
 
 
 def test_graph_convolution_takes_the_place_of_the_projection_and_is_trained(world):
     objective = build(world, topology="mst_gcn")
-    objective(draw(world)).backward()
+    total(objective(draw(world))).backward()
     assert objective.semantic.first.weight.shape == (128, world.seen.class_vectors.shape[1])
     assert has_gradient(objective.semantic)
 

@@ -1,0 +1,43 @@
+"""The losses of a fit and their terms, kept beside the record: one line an epoch, one column each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.errors import BenchmarkError
+
+FILE = "training.csv"
+
+
+def curves_text(curves: Mapping[str, Sequence[float]]) -> str:
+    """Write curves as CSV; the epoch counts from 1.
+
+    >>> print(curves_text({"loss": [0.5, 0.25]}))
+    epoch,loss
+    1,0.5
+    2,0.25
+    <BLANKLINE>
+    """
+    table = pd.DataFrame({name: pd.Series(values, dtype=float) for name, values in curves.items()})
+    table.index = pd.RangeIndex(1, len(table) + 1, name="epoch")
+    return table.to_csv(lineterminator="\n", na_rep="nan", float_format="%.6g")
+
+
+def read_curves(folder: Path) -> pd.DataFrame:
+    """Read the curves of a run: a column each, epochs as index.
+
+    Raises BenchmarkError where there are none, or the file is damaged.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise BenchmarkError(
+            f"{path} does not exist: the method logs no losses (closed-form methods have none), or the run "
+            "was made by an older version. Run it again with --rerun all."
+        )
+    try:
+        return pd.read_csv(path, index_col="epoch").astype(float)
+    except (ValueError, KeyError) as error:
+        raise BenchmarkError(f"{path} cannot be read ({error}). Run it again with --rerun all.") from error
