@@ -15,7 +15,6 @@ learnt (Zhang et al., ECCV 2018).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -27,9 +26,10 @@ from torch.nn.functional import one_hot
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.checks import check_positive
+from methods.parts.gan import cycle_loss, deception_loss, discriminator, discriminator_loss
 from methods.parts.hashing import HashingConfig, signs
 from methods.parts.losses import triplet_hinge
-from methods.parts.migration import Generator, MigratingEncoder, discriminator
+from methods.parts.migration import Generator, MigratingEncoder
 from methods.parts.objectives import AdversarialObjective, Loss
 from methods.parts.pairs import PairBatch
 from methods.parts.search import COMMON_SEARCH_SPACE
@@ -78,21 +78,18 @@ class GDHObjective(AdversarialObjective):
         """Real items are to be judged 1 and migrated ones 0: the mean of both errors for each modality."""
         with torch.no_grad():
             migrated_sketches, migrated_photos = self.to_photo(batch.sketches), self.to_sketch(batch.photos)
-        return (
-            _square_error(self.photo_discriminator(batch.photos), 1.0)
-            + _square_error(self.photo_discriminator(migrated_sketches), 0.0)
-            + _square_error(self.sketch_discriminator(batch.sketches), 1.0)
-            + _square_error(self.sketch_discriminator(migrated_photos), 0.0)
-        ) / 2
+        of_photos = discriminator_loss(self.photo_discriminator, batch.photos, migrated_sketches)
+        of_sketches = discriminator_loss(self.sketch_discriminator, batch.sketches, migrated_photos)
+        return (of_photos + of_sketches) / 2
 
     def forward(self, batch: PairBatch) -> Loss:
         """Return what generators and hash network minimise."""
         config = self.config
         migrated_sketches, migrated_photos = self.to_photo(batch.sketches), self.to_sketch(batch.photos)
-        photo_adversarial = _square_error(self.photo_discriminator(migrated_sketches), 1.0)
-        sketch_adversarial = _square_error(self.sketch_discriminator(migrated_photos), 1.0)
-        sketch_cycle = _cycle_error(self.to_sketch(migrated_sketches), batch.sketches)
-        photo_cycle = _cycle_error(self.to_photo(migrated_photos), batch.photos)
+        photo_adversarial = deception_loss(self.photo_discriminator, migrated_sketches)
+        sketch_adversarial = deception_loss(self.sketch_discriminator, migrated_photos)
+        sketch_cycle = cycle_loss(self.to_sketch(migrated_sketches), batch.sketches)
+        photo_cycle = cycle_loss(self.to_photo(migrated_photos), batch.photos)
         codes = self.photo_encoder(torch.cat([batch.photos, migrated_sketches]))
         return {
             "adversarial": config.lambda_adversarial * (photo_adversarial + sketch_adversarial),
@@ -116,17 +113,6 @@ class GDHObjective(AdversarialObjective):
         }
 
 
-def _square_error(judgements: Tensor, target: float) -> Tensor:
-    error: Tensor = (judgements - target).square().mean()
-    return error
-
-
-def _cycle_error(returned: Tensor, features: Tensor) -> Tensor:
-    """L1 in units of 1/√d, the usual size of one of d numbers of a feature of length 1."""
-    mean_error: Tensor = (returned - features).abs().mean()
-    return mean_error * math.sqrt(features.shape[1])
-
-
 @register_method(
     MethodCard(
         id="gdh",
@@ -141,7 +127,8 @@ def _cycle_error(returned: Tensor, features: Tensor) -> Tensor:
             "here small networks migrate frozen features, and neither attention nor convolution is left.",
             "Generators have one hidden layer of 64 numbers and add to the features they are given; "
             "discriminators have one hidden layer and judge an item as a whole instead of its patches.",
-            "The L1 of the cycles is in units of 1/√d, since features have length 1 and pixels do not.",
+            "The L1 of the cycles is in units of the root mean square of the features, since features have "
+            "length 1 and pixels do not.",
             "Codes come nearer to their own signs; the released code keeps codes of its own that it updates "
             "from a regression of codes on labels, while here labels are regressed on outputs.",
             "The hash loss trains the generator too, as the abstract says; in the released code it does not.",

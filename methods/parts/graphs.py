@@ -31,6 +31,27 @@ def normalised_adjacency(adjacency: Tensor) -> Tensor:
     return scale[:, None] * with_loops * scale[None, :]
 
 
+def similarity_graph(vectors: Tensor, *, temperature: float) -> Tensor:
+    """(n, n): D^-½ A D^-½ with A_ij = exp(-‖v_i - v_j‖² / temperature), whose diagonal of 1 is its loops.
+
+    vectors: (n, v). Source: Shen et al., Zero-shot sketch-image hashing, CVPR 2018.
+    """
+    similarity = (-torch.cdist(vectors, vectors).square() / temperature).exp()
+    scale = similarity.sum(dim=1).rsqrt()
+    return scale[:, None] * similarity * scale[None, :]
+
+
+class GraphConvolution(nn.Linear):
+    """X -> P X W on a graph with propagation P (n, n), such as Â (Kipf and Welling, ICLR 2017)."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(n_in, n_out, bias=False)
+
+    def forward(self, nodes: Tensor, propagation: Tensor) -> Tensor:  # type: ignore[override]
+        """(n, n_in), (n, n) -> (n, n_out)."""
+        return propagation @ super().forward(nodes)
+
+
 class ClassGraphConvolution(nn.Module):
     """Semantic codes of all seen classes at once: Â · ReLU(Â S W₁) · W₂ on their minimum spanning tree."""
 
@@ -39,10 +60,10 @@ class ClassGraphConvolution(nn.Module):
     def __init__(self, class_vectors: Tensor, *, hidden: int, width: int) -> None:
         super().__init__()
         self.register_buffer("propagation", normalised_adjacency(minimum_spanning_tree(class_vectors)))
-        self.first = nn.Linear(class_vectors.shape[1], hidden, bias=False)
-        self.second = nn.Linear(hidden, width, bias=False)
+        self.first = GraphConvolution(class_vectors.shape[1], hidden)
+        self.second = GraphConvolution(hidden, width)
 
     def forward(self, class_vectors: Tensor) -> Tensor:
         """(C, v) -> (C, width)."""
-        hidden = (self.propagation @ self.first(class_vectors)).relu()
-        return cast(Tensor, self.propagation @ self.second(hidden))
+        hidden = self.first(class_vectors, self.propagation).relu()
+        return cast(Tensor, self.second(hidden, self.propagation))

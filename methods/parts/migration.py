@@ -1,4 +1,4 @@
-"""Networks that migrate features of one modality to the other, and that judge what arrives."""
+"""Networks that migrate features of one modality to the other."""
 
 from __future__ import annotations
 
@@ -37,8 +37,3 @@ class MigratingEncoder(nn.Module):
     def forward(self, sketches: Tensor) -> Tensor:
         """(B, d) sketches -> (B, width)."""
         return cast(Tensor, self.hash_network(self.generator(sketches)))
-
-
-def discriminator(n_in: int, hidden: int) -> nn.Module:
-    """(B, n_in) features -> (B, 1): one judgement of each, not bounded."""
-    return nn.Sequential(nn.Linear(n_in, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1))

@@ -53,7 +53,7 @@ class TrainedMethod(RetrievalMethod):
         return self.photo_encoder(batch)  # type: ignore[no-any-return]
 
     def state(self) -> dict[str, Tensor]:
-        """Weights of the encoders; shared ones are kept once."""
+        """Weights of the encoders; shared ones are kept once, and what leaves items as they are has none."""
         encoders = {"sketch": self.sketch_encoder, "photo": self.photo_encoder}
         if self.sketch_encoder is self.photo_encoder:
             encoders = {"shared": self.sketch_encoder}
@@ -71,8 +71,9 @@ class TrainedMethod(RetrievalMethod):
             encoder = self.empty_encoder(weights).to(self.device)
             encoder.load_state_dict(weights)
             encoders[name] = encoder.eval()
-        self.sketch_encoder = encoders.get("sketch", encoders.get("shared"))  # type: ignore[assignment]
-        self.photo_encoder = encoders.get("photo", encoders.get("shared"))  # type: ignore[assignment]
+        shared = encoders.get("shared", nn.Identity())
+        self.sketch_encoder = encoders.get("sketch", shared)
+        self.photo_encoder = encoders.get("photo", shared)
 
     def empty_encoder(self, weights: Mapping[str, Tensor]) -> nn.Module:
         """Build an encoder that weights fit: the width of the features is read off the first layer.

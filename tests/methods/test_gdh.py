@@ -95,10 +95,12 @@ def test_cycles_are_absolute_errors_in_units_of_the_usual_size_of_a_number(objec
         )
     expected = 0.0
     for items, returned in there_and_back:
-        for item, other in zip(items.tolist(), returned.tolist(), strict=True):
-            errors = [abs(x - y) for x, y in zip(item, other, strict=True)]
-            expected += sum(errors) / len(errors) / len(errors) ** -0.5
-    assert added(objective, batch, lambda_cycle=10.0) == pytest.approx(10 * expected / N_PAIRS, rel=1e-4)
+        numbers = [x for item in items.tolist() for x in item]
+        others = [x for item in returned.tolist() for x in item]
+        usual = (sum(x * x for x in numbers) / len(numbers)) ** 0.5
+        errors = [abs(x - y) for x, y in zip(numbers, others, strict=True)]
+        expected += sum(errors) / len(errors) / usual
+    assert added(objective, batch, lambda_cycle=10.0) == pytest.approx(10 * expected, rel=1e-4)
 
 
 def judgements(objective: GDHObjective, batch: PairBatch) -> dict[str, list[float]]:
