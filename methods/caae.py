@@ -2,10 +2,10 @@
 
 Encoder, decoder and f minimise, against a discriminator D that tells codes z(x, s) from noise N(0, I),
 
-    lambda_adversarial · deception of D + ‖x - x̂(z, s)‖² + lambda_sketch ‖f(x̂) - s‖².
+    lambda_adversarial · deception of D + (x - x̂(z, s))² + lambda_sketch (s - f(x̂))²,
 
-A sketch is embedded as the mean of 100 x̂ with z ~ N(0, I), a photo as its own feature. Source: Yelamarthi et
-al., ECCV 2018, after Makhzani et al., Adversarial autoencoders, 2015.
+squares as in `cvae`. A sketch is embedded as the mean of 100 x̂ with z ~ N(0, I), a photo as its own feature.
+Source: Yelamarthi et al., ECCV 2018, after Makhzani et al., Adversarial autoencoders, 2015.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from methods.parts.objectives import AdversarialObjective, Loss
 from methods.parts.pairs import PairBatch
 from methods.parts.search import COMMON_SEARCH_SPACE, DROPOUT
 from methods.parts.sketch_to_photo import (
-    MeanOfDecodes,
     SketchToPhoto,
     SketchToPhotoConfig,
     SketchToPhotoMethod,
@@ -56,29 +55,27 @@ class CAAEObjective(AdversarialObjective):
             dropout=config.dropout,
             normalise=False,
         )
-        self.made = SketchToPhoto(config, n_sketch, n_photo)
+        self.made = SketchToPhoto(config, seen)
         self.discriminators = discriminator(config.width, config.hidden)
-        self.sketch_encoder = MeanOfDecodes(self.made.decoder)
+        self.sketch_encoder = self.made.at_test()
         self.photo_encoder = nn.Identity()
 
     def discriminator_loss(self, batch: PairBatch) -> Tensor:
         """Noise is real, codes are made."""
+        sketches, photos = self.made.inputs(batch)
         with torch.no_grad():
-            codes = self._codes(batch)
+            codes = self.encoder(torch.cat([photos, sketches], dim=1))
         return discriminator_loss(self.discriminators, torch.randn_like(codes), codes, penalty=cross_entropy)
 
     def forward(self, batch: PairBatch) -> Loss:
         """Return what all but the discriminator minimise."""
-        codes = self._codes(batch)
+        sketches, photos = self.made.inputs(batch)
+        codes = self.encoder(torch.cat([photos, sketches], dim=1))
         deception = deception_loss(self.discriminators, codes, penalty=cross_entropy)
         return {
             "adversarial": self.config.lambda_adversarial * deception,
-            **self.made.losses(codes, batch.sketches, batch.photos),
+            **self.made.losses(codes, sketches, photos),
         }
-
-    def _codes(self, batch: PairBatch) -> Tensor:
-        codes: Tensor = self.encoder(torch.cat([batch.photos, batch.sketches], dim=1))
-        return codes
 
 
 @register_method(

@@ -1,7 +1,9 @@
 """CVAE: a conditional variational auto-encoder that makes photo features from sketch features.
 
-Loss: lambda_kl KL(q(z | x, s) ‖ N(0, I)) + ‖x - x̂(z, s)‖² + lambda_sketch ‖f(x̂) - s‖²; a sketch is embedded
-as the mean of 100 x̂ with z ~ N(0, I), a photo as its own feature. Source: Yelamarthi et al., ECCV 2018.
+Loss: lambda_kl KL(q(z | x, s) ‖ N(0, I)) + (x - x̂(z, s))² + lambda_sketch (s - f(x̂))²
+
+with squares as means over the numbers of a feature, in units of their usual size. A sketch is embedded as the
+mean of 100 x̂ with z ~ N(0, I), a photo as its own feature. Source: Yelamarthi et al., ECCV 2018.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from methods.parts.objectives import Loss, Objective
 from methods.parts.pairs import PairBatch
 from methods.parts.search import COMMON_SEARCH_SPACE, DROPOUT
 from methods.parts.sketch_to_photo import (
-    MeanOfDecodes,
     SketchToPhoto,
     SketchToPhotoConfig,
     SketchToPhotoMethod,
@@ -50,16 +51,17 @@ class CVAEObjective(Objective):
             depth=2,
             dropout=config.dropout,
         )
-        self.made = SketchToPhoto(config, n_sketch, n_photo)
-        self.sketch_encoder = MeanOfDecodes(self.made.decoder)
+        self.made = SketchToPhoto(config, seen)
+        self.sketch_encoder = self.made.at_test()
         self.photo_encoder = nn.Identity()
 
     def forward(self, batch: PairBatch) -> Loss:
         """Return the terms of the loss."""
-        code = self.encoder(torch.cat([batch.photos, batch.sketches], dim=1))
+        sketches, photos = self.made.inputs(batch)
+        code = self.encoder(torch.cat([photos, sketches], dim=1))
         return {
             "divergence": self.config.lambda_kl * code.divergence(),
-            **self.made.losses(code.drawn(), batch.sketches, batch.photos),
+            **self.made.losses(code.drawn(), sketches, photos),
         }
 
 

@@ -1,8 +1,9 @@
 """IIAE: what photo x and sketch s share, and what is exclusive to each, in codes of their own.
 
 Encoders give q(z_x | x), q(z_s | s) and q(z | x, s), and from one modality alone r_x(z | x) and r_s(z | s);
-decoders make x̂ of (z, z_x) and ŝ of (z, z_s). With R = ‖x - x̂‖² + ‖s - ŝ‖² for codes that are drawn,
-KL(q) the divergence from N(0, I), and lambda = lambda_interaction:
+decoders make x̂ of (z, z_x) and ŝ of (z, z_s). With R the mean squares of x - x̂ and s - ŝ for codes that are
+drawn, in units of the usual size of their numbers, KL(q) the divergence from N(0, I), and lambda =
+lambda_interaction:
 
     (beta + lambda) [lambda_reconstruction R + KL(q(z_x | x)) + KL(q(z_s | s))] + beta KL(q(z | x, s))
     + lambda [KL(q(z | x, s) ‖ r_x(z | x)) + KL(q(z | x, s) ‖ r_s(z | s))]
@@ -18,10 +19,12 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name it has everywhere
 
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.checks import check_choices, check_positive
+from methods.parts.feature_scale import usual_size
 from methods.parts.networks import Encoder
 from methods.parts.objectives import Loss, Objective
 from methods.parts.pairs import PairBatch
@@ -58,6 +61,8 @@ class IIAEObjective(Objective):
     """Five encoders, of which r_x and r_s stay, and two decoders."""
 
     config: IIAEConfig
+    sketch_size: Tensor
+    photo_size: Tensor
 
     def __init__(self, config: IIAEConfig, seen: SeenData) -> None:
         nn.Module.__init__(self)
@@ -70,6 +75,8 @@ class IIAEObjective(Objective):
         self.photo_exclusive = config.gaussian_encoder(n_photo)
         self.sketch_decoder = _decoder(config, n_sketch)
         self.photo_decoder = _decoder(config, n_photo)
+        self.register_buffer("sketch_size", usual_size(seen.sketches))
+        self.register_buffer("photo_size", usual_size(seen.photos))
         self.sketch_encoder = MeanEncoder(self.sketch_shared)
         self.photo_encoder = MeanEncoder(self.photo_shared)
 
@@ -79,8 +86,10 @@ class IIAEObjective(Objective):
         shared = self.both_shared(torch.cat([photos, sketches], dim=1))
         of_sketch, of_photo = self.sketch_exclusive(sketches), self.photo_exclusive(photos)
         code = shared.drawn()
-        errors = _square_error(self.photo_decoder, code, of_photo.drawn(), photos)
-        errors = errors + _square_error(self.sketch_decoder, code, of_sketch.drawn(), sketches)
+        made_photos = self.photo_decoder(torch.cat([code, of_photo.drawn()], dim=1))
+        made_sketches = self.sketch_decoder(torch.cat([code, of_sketch.drawn()], dim=1))
+        errors = F.mse_loss(made_photos, photos / self.photo_size)
+        errors = errors + F.mse_loss(made_sketches, sketches / self.sketch_size)
         interaction = shared.divergence_from(self.photo_shared(photos))
         interaction = interaction + shared.divergence_from(self.sketch_shared(sketches))
         both = config.beta + config.lambda_interaction
@@ -94,11 +103,6 @@ class IIAEObjective(Objective):
 
 def _decoder(config: IIAEConfig, n_out: int) -> Encoder:
     return Encoder(2 * config.width, n_out, hidden=config.hidden, depth=2, dropout=0.0, normalise=False)
-
-
-def _square_error(decoder: nn.Module, shared: Tensor, exclusive: Tensor, wanted: Tensor) -> Tensor:
-    error: Tensor = decoder(torch.cat([shared, exclusive], dim=1)) - wanted
-    return error.square().sum(dim=1).mean()
 
 
 @register_method(

@@ -26,7 +26,8 @@ from torch.nn import functional as F  # noqa: N812 - the name it has everywhere
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.checks import check_choices, check_positive
-from methods.parts.gan import cycle_loss, deception_loss, discriminator, discriminator_loss
+from methods.parts.feature_scale import usual_size
+from methods.parts.gan import deception_loss, discriminator, discriminator_loss
 from methods.parts.linear import required_class_vectors
 from methods.parts.networks import Encoder
 from methods.parts.objectives import AdversarialObjective, Loss, Player
@@ -81,7 +82,7 @@ class SemanticAutoEncoder(nn.Module):
 
 
 class Made(NamedTuple):
-    """What the generators make of a batch: codes of items, and items of the real codes."""
+    """What generators make of a batch: codes of items, and of real codes items in units of their size."""
 
     sketch_codes: Tensor
     photo_codes: Tensor
@@ -95,6 +96,8 @@ class SemPcycObjective(AdversarialObjective):
 
     config: SemPcycConfig
     class_vectors: Tensor
+    sketch_size: Tensor
+    photo_size: Tensor
 
     def __init__(self, config: SemPcycConfig, seen: SeenData) -> None:
         super().__init__(config, seen)
@@ -102,6 +105,9 @@ class SemPcycObjective(AdversarialObjective):
         vectors = required_class_vectors(seen)
         self.register_buffer("class_vectors", vectors * math.sqrt(vectors.shape[1]))
         n_sketch, n_photo, width = seen.sketches.shape[1], seen.photos.shape[1], config.width
+        # What generators make of codes, and what discriminators judge, is in units of the usual size.
+        self.register_buffer("sketch_size", usual_size(seen.sketches))
+        self.register_buffer("photo_size", usual_size(seen.photos))
         self.to_sketch = _generator(config, n_sketch)
         self.to_photo = _generator(config, n_photo)
         self.auto_encoder = SemanticAutoEncoder(vectors.shape[1], width)
@@ -127,24 +133,25 @@ class SemPcycObjective(AdversarialObjective):
         """Codes of the auto-encoder are real, and so are features: as in the code, half of all errors."""
         with torch.no_grad():
             made = self._made(batch)
+        sketches, photos = batch.sketches / self.sketch_size, batch.photos / self.photo_size
         judge = self.code_discriminator
         of_codes = discriminator_loss(judge, made.real_codes, made.photo_codes)
         of_codes = of_codes + discriminator_loss(judge, made.real_codes, made.sketch_codes)
         return {
             "judge of codes": of_codes / 4,  # halved once more, as it judges two kinds of made codes
-            "judge of sketches": discriminator_loss(self.sketch_discriminator, batch.sketches, made.sketches)
-            / 2,
-            "judge of photos": discriminator_loss(self.photo_discriminator, batch.photos, made.photos) / 2,
+            "judge of sketches": discriminator_loss(self.sketch_discriminator, sketches, made.sketches) / 2,
+            "judge of photos": discriminator_loss(self.photo_discriminator, photos, made.photos) / 2,
         }
 
     def forward(self, batch: PairBatch) -> Loss:
         """Return what the generators minimise."""
         config, made = self.config, self._made(batch)
+        sketches, photos = batch.sketches / self.sketch_size, batch.photos / self.photo_size
         return {
             "adversarial": config.lambda_adversarial * self._adversarial(made),
-            "cycles": config.lambda_cycle * self._cycles(batch, made),
-            "classification": config.lambda_class * self._classification(batch, made),
-            "regression": config.lambda_regression * _regression(batch, made),
+            "cycles": config.lambda_cycle * self._cycles(sketches, photos, made),
+            "classification": config.lambda_class * self._classification(batch.labels, made),
+            "regression": config.lambda_regression * _regression(sketches, photos, made),
         }
 
     def _made(self, batch: PairBatch) -> Made:
@@ -163,29 +170,29 @@ class SemPcycObjective(AdversarialObjective):
             + deception_loss(self.photo_discriminator, made.photos)
         )
 
-    def _cycles(self, batch: PairBatch, made: Made) -> Tensor:
+    def _cycles(self, sketches: Tensor, photos: Tensor, made: Made) -> Tensor:
+        sketch_codes = self.sketch_encoder(made.sketches * self.sketch_size)
+        photo_codes = self.photo_encoder(made.photos * self.photo_size)
         return (
-            cycle_loss(self.to_sketch(made.sketch_codes), batch.sketches)
-            + cycle_loss(self.to_photo(made.photo_codes), batch.photos)
-            + cycle_loss(self.sketch_encoder(made.sketches), made.real_codes)
-            + cycle_loss(self.photo_encoder(made.photos), made.real_codes)
+            F.l1_loss(self.to_sketch(made.sketch_codes), sketches)
+            + F.l1_loss(self.to_photo(made.photo_codes), photos)
+            + F.l1_loss(sketch_codes, made.real_codes)
+            + F.l1_loss(photo_codes, made.real_codes)
         )
 
-    def _classification(self, batch: PairBatch, made: Made) -> Tensor:
+    def _classification(self, labels: Tensor, made: Made) -> Tensor:
         return (
-            F.cross_entropy(self.code_classifier(made.sketch_codes), batch.labels)
-            + F.cross_entropy(self.code_classifier(made.photo_codes), batch.labels)
-            + F.cross_entropy(self.sketch_classifier(made.sketches), batch.labels)
-            + F.cross_entropy(self.photo_classifier(made.photos), batch.labels)
+            F.cross_entropy(self.code_classifier(made.sketch_codes), labels)
+            + F.cross_entropy(self.code_classifier(made.photo_codes), labels)
+            + F.cross_entropy(self.sketch_classifier(made.sketches), labels)
+            + F.cross_entropy(self.photo_classifier(made.photos), labels)
         )
 
 
-def _regression(batch: PairBatch, made: Made) -> Tensor:
-    """Square errors in units of the mean square of what is wanted; that of the two codes counts twice."""
-    codes = 2 * (made.sketch_codes - made.photo_codes).square().mean()
-    sketches = (made.sketches - batch.sketches).square().mean() / batch.sketches.square().mean()
-    photos = (made.photos - batch.photos).square().mean() / batch.photos.square().mean()
-    return codes + sketches + photos
+def _regression(sketches: Tensor, photos: Tensor, made: Made) -> Tensor:
+    """The square error between the two codes counts twice, as in the released code."""
+    codes = 2 * F.mse_loss(made.sketch_codes, made.photo_codes)
+    return codes + F.mse_loss(made.sketches, sketches) + F.mse_loss(made.photos, photos)
 
 
 def _generator(config: SemPcycConfig, n_out: int) -> Encoder:

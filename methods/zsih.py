@@ -4,13 +4,15 @@ Training has a third network beside the two encoders f and g. It fuses hidden nu
 σ(W vec(h_s ⊗ h_x)), passes them through two graph convolutions on the pairs of the batch, whose edges are
 exp(-‖t_i - t_j‖² / temperature) of their class vectors, and draws bits b from the probabilities it gives:
 
-    lambda_entropy E[log q(b)] / M + lambda_semantic ‖t - D b‖² + (‖f(s) - b‖² + ‖g(x) - b‖²) / (2M)
+    lambda_entropy E[log q(b)] / M + lambda_semantic ‖t - D b / √v‖² + (‖f(s) - b‖² + ‖g(x) - b‖²) / (2M)
 
-over M bits. The codes at test are f(s) and g(x), cut at 0.5. Source: Shen et al., CVPR 2018.
+over M bits and vectors of length 1 and width v. The codes at test are f(s) and g(x), cut at 0.5. Source: Shen
+et al., CVPR 2018.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -20,6 +22,7 @@ from torch import Tensor, nn
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.checks import check_positive
+from methods.parts.feature_scale import usual_size
 from methods.parts.graphs import GraphConvolution, similarity_graph
 from methods.parts.hashing import HashingConfig
 from methods.parts.linear import required_class_vectors
@@ -66,9 +69,16 @@ class BitEncoder(nn.Module):
 class Fusion(nn.Module):
     """Sketches, photos and class vectors of a batch -> (B, M): the probability of each bit of each pair."""
 
-    def __init__(self, config: ZSIHConfig, n_sketch: int, n_photo: int) -> None:
+    sketch_size: Tensor
+    photo_size: Tensor
+
+    def __init__(self, config: ZSIHConfig, seen: SeenData) -> None:
         super().__init__()
+        n_sketch, n_photo = seen.sketches.shape[1], seen.photos.shape[1]
         self.temperature = config.temperature
+        # Products of small numbers are far smaller still: features enter in units of their usual size.
+        self.register_buffer("sketch_size", usual_size(seen.sketches))
+        self.register_buffer("photo_size", usual_size(seen.photos))
         self.of_sketch = nn.Linear(n_sketch, config.n_fused)
         self.of_photo = nn.Linear(n_photo, config.n_fused)
         self.fused = nn.Linear(config.n_fused**2, config.hidden)
@@ -77,7 +87,8 @@ class Fusion(nn.Module):
 
     def forward(self, sketches: Tensor, photos: Tensor, vectors: Tensor) -> Tensor:
         """Return q."""
-        of_sketch, of_photo = self.of_sketch(sketches).relu(), self.of_photo(photos).relu()
+        of_sketch = self.of_sketch(sketches / self.sketch_size).relu()
+        of_photo = self.of_photo(photos / self.photo_size).relu()
         products = (of_sketch[:, :, None] * of_photo[:, None, :]).flatten(1)
         graph = similarity_graph(vectors, temperature=self.temperature)
         hidden = self.first(self.fused(products).sigmoid(), graph).relu()
@@ -96,10 +107,10 @@ class ZSIHObjective(Objective):
         self.config = config
         class_vectors = required_class_vectors(seen)
         self.register_buffer("class_vectors", class_vectors)
-        n_sketch, n_photo = seen.sketches.shape[1], seen.photos.shape[1]
-        self.sketch_encoder = BitEncoder(config.encoder(n_sketch))
-        self.photo_encoder = BitEncoder(config.encoder(n_photo))
-        self.fusion = Fusion(config, n_sketch, n_photo)
+        self.vector_size = 1 / math.sqrt(class_vectors.shape[1])
+        self.sketch_encoder = BitEncoder(config.encoder(seen.sketches.shape[1]))
+        self.photo_encoder = BitEncoder(config.encoder(seen.photos.shape[1]))
+        self.fusion = Fusion(config, seen)
         self.semantic_decoder = nn.Linear(config.width, class_vectors.shape[1])
 
     def forward(self, batch: PairBatch) -> Loss:
@@ -107,7 +118,7 @@ class ZSIHObjective(Objective):
         vectors = self.class_vectors[batch.labels]
         probabilities = self.fusion(batch.sketches, batch.photos, vectors)
         bits = drawn_bits(probabilities)
-        errors = (vectors - self.semantic_decoder(bits)).square().sum(dim=1)
+        errors = (vectors / self.vector_size - self.semantic_decoder(bits)).square().mean(dim=1)
         of_sketch, of_photo = ((outputs + 1) / 2 for outputs in self.codes(batch))
         encoders = (of_sketch - bits).square() + (of_photo - bits).square()
         return {
