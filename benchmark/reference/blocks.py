@@ -22,7 +22,7 @@ from benchmark.reference.views import (
     with_outcomes,
     with_titles,
 )
-from benchmark.reporting.table_layout import Column, Table, Text, score_table
+from benchmark.reporting.table_layout import DASH, Column, Table, Text, score_table
 from benchmark.reporting.tables import markdown_table
 
 References = Mapping[str, Reference]
@@ -56,15 +56,14 @@ def _side_by_side(suite: str) -> Callable[[References], str]:
     """The rows of a suite with map@all and its difference on every data set, and what may be concluded."""
 
     def text(references: References) -> str:
-        names = [row.name for row in comparison_of(next(iter(references.values())), suite).rows] + ["chance"]
-        columns = [Column("method", tuple(map(Text, names)), is_words=True)]
+        columns: list[Column] = []
         words = []
         for dataset, reference in references.items():
-            table = score_table(comparison_of(reference, suite), ["map@all"])
-            position = {entry.text: i for i, entry in enumerate(table.columns[0].entries)}
-            order = [position[name] for name in names]
-            for column in table.columns[1:3]:
-                entries = tuple(column.entries[i] for i in order)
+            names, *scores = score_table(comparison_of(reference, suite), ["map@all"]).columns
+            columns = columns or [names]  # in the order of the first data set
+            for column in scores[:2]:
+                found = dict(zip(names.entries, column.entries, strict=True))
+                entries = tuple(found.get(name, Text(DASH)) for name in columns[0].entries)
                 columns.append(replace(column, header=f"{dataset}, {column.header}", entries=entries))
             words.append(f"{dataset}. {in_words(pairwise_of(reference, suite))}")
         return "\n\n".join((markdown_table(Table("", tuple(columns))), *words))

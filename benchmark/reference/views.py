@@ -60,9 +60,8 @@ def with_titles(table: Table, comparison: Comparison) -> Table:
 
 def with_outcomes(table: Table, found: Pairwise) -> Table:
     """Add after the differences what may be concluded of each, which takes interval and corrected test."""
-    told = {pair.row.name: _OUTCOMES[outcome(pair)] for pair in found.pairs}
-    names = [row.name for row in found.comparison.rows]
-    entries = (*(Text(told.get(name, "")) for name in names), Text(""))
+    told = {pair.row.marked(pair.row.name): _OUTCOMES[outcome(pair)] for pair in found.pairs}
+    entries = tuple(Text(told.get(name.text, "")) for name in table.columns[0].entries)
     column = Column(f"against {found.reference.name}", entries, is_words=True)
     position = next(i for i, own in enumerate(table.columns) if own.header.startswith("Δ")) + 1
     columns = (*table.columns[:position], column, *table.columns[position:])

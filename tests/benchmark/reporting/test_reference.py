@@ -7,6 +7,7 @@ import pytest
 
 from benchmark.errors import BenchmarkError
 from benchmark.reference import store
+from benchmark.reference.blocks import BLOCKS
 from benchmark.reference.rulers import UNDETERMINED, readings_of
 from benchmark.reference.store import read_reference, write_reference
 from benchmark.reporting.comparison import compare
@@ -165,6 +166,30 @@ def test_runs_of_two_data_sets_or_of_another_suite_are_refused(runs, make_run, t
 def test_values_that_are_no_share_are_refused(make_run, tmp_path):
     with pytest.raises(BenchmarkError, match="hold metrics from 0 to 1"):
         write_reference(tmp_path / "x.json", {"full": [make_run(scores={"map@all": [0.5, 2.0, 0.1, 0.1]})]})
+
+
+def test_a_block_shows_data_sets_side_by_side_by_the_names_of_rows(make_run, tmp_path):
+    references = {}
+    for dataset, values in {"one": (0.2, 0.4), "two": (0.6, 0.3)}.items():
+        runs = [
+            make_run(
+                method,
+                scores={"map@all": [value] * 4},
+                protocol={"dataset": dataset},
+                card={"is_transductive": method == "icfrr"},
+                status="complete" if value != 0.3 else "failed",
+            )
+            for method, value in zip(("centred", "icfrr"), values, strict=True)
+        ]
+        other = make_run("gdh", scores={"map@all": [0.1] * 4}, protocol={"dataset": dataset})
+        path = write_reference(tmp_path / f"{dataset}.json", {"codes": [*runs, other]})
+        references[dataset] = read_reference(path)
+    header, _, *rows = BLOCKS["codes"](references).partition("\n\n")[0].splitlines()
+    assert header == "| method | one, map@all | one, Δ centred | two, map@all | two, Δ centred |"
+    cells = {row.split(" | ")[0]: row.split(" | ")[1:] for row in rows}
+    assert list(cells) == ["| icfrr (transductive)", "| centred", "| gdh", "| chance"]
+    assert cells["| icfrr (transductive)"][2:] == ["–", "– |"]
+    assert cells["| centred"][2].startswith("**0.600**")
 
 
 def test_readings_are_those_of_the_stored_ranks_and_survive(runs, tmp_path):
