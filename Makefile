@@ -2,13 +2,17 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: benchmark test lint types clean
+.PHONY: benchmark test reference lint types clean
 
 benchmark: .venv/installed  ## install what is missing, then run the default suite
 	$(BIN)/python run_benchmark.py
 
 test: .venv/installed-test  ## install what is missing, then run the tests
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+reference: .venv/installed  ## run what the reference results hold and is not finished, then write pages and figures
+	for suite in full zscmr-ablation codes; do $(BIN)/python run_benchmark.py run --suite $$suite || exit; done
+	$(BIN)/python run_benchmark.py reference --from-runs
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

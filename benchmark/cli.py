@@ -17,6 +17,7 @@ from benchmark.commands import (
     listing,
     new_method,
     prepare,
+    reference,
     run,
     show,
     table,
@@ -50,6 +51,7 @@ app.command("list")(listing.list_things)
 app.command("check-data")(check_data.check_data)
 app.command("features")(features.features)
 app.command("prepare")(prepare.prepare)
+app.command("reference")(reference.reference)
 app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
 app.command("new-method")(new_method.new_method)

@@ -156,7 +156,16 @@ def features_of(runs: Sequence[PlannedRun]) -> list[tuple[ZeroShotSplit, bool]]:
 def finished_runs(planned: Sequence[PlannedRun], where: Where, rerun: Rerun) -> dict[str, StoredRun]:
     """Return what need not be run, by identity."""
     repeat = {"skipped"} if rerun == "missing" else {"skipped", "failed"}
-    finished = {}
+    return {
+        identity: stored
+        for identity, stored in recorded_runs(planned, where).items()
+        if stored.record.status not in repeat
+    }
+
+
+def recorded_runs(planned: Iterable[PlannedRun], where: Where) -> dict[str, StoredRun]:
+    """Return the planned runs that have a record, whatever became of them, by identity."""
+    recorded = {}
     for run in planned:
         folder = run_folder(where.runs_dir, run.protocol, run.method.card.id, run.run_id)
         if not (folder / "record.json").is_file():
@@ -165,6 +174,6 @@ def finished_runs(planned: Sequence[PlannedRun], where: Where, rerun: Rerun) -> 
             stored = read_run(folder)
         except ValueError:
             continue  # unreadable: the run is executed again and replaces it
-        if stored.record.identity == run.identity and stored.record.status not in repeat:
-            finished[run.identity] = stored
-    return finished
+        if stored.record.identity == run.identity:
+            recorded[run.identity] = stored
+    return recorded

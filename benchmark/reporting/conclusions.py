@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import combinations
+from typing import Literal
 
 from benchmark.reporting.comparison import Row
 from benchmark.reporting.footnotes import Note, footnotes
@@ -21,6 +22,17 @@ def conclusion(found: Pairwise, pair: Pair) -> str:
     """Say whether a row differs from the reference, which takes both interval and test, and on what terms."""
     where = f"On these {pair.n_classes} classes of {found.comparison.protocol.dataset}"
     return f"{where}, {_verdict(found, pair)}; {_terms(found, pair)}."
+
+
+def outcome(pair: Pair) -> Literal["higher", "lower", "not shown", "open"]:
+    """Say in a word how a row ranks against the reference; "open" where interval and test disagree."""
+    in_interval = pair.difference.ci_low > 0 or pair.difference.ci_high < 0
+    in_test = pair.p_holm <= ALPHA
+    if not in_interval and not in_test:
+        return "not shown"
+    if not in_interval or not in_test or pair.difference.value * pair.test.statistic < 0:
+        return "open"
+    return "higher" if pair.difference.value > 0 else "lower"
 
 
 def p_text(p: float) -> str:
@@ -83,17 +95,16 @@ def _verdict(found: Pairwise, pair: Pair) -> str:
     if pair.n_better == pair.n_worse == 0:
         return f"{row} and {reference} have the same {metric} in every class: nothing here tells them apart"
     evidence, low, high = _evidence(found, pair), pair.difference.ci_low, pair.difference.ci_high
-    in_interval, in_test = low > 0 or high < 0, pair.p_holm <= ALPHA
-    if not in_interval and not in_test:
+    found_so = outcome(pair)
+    if found_so == "not shown":
         return (
             f"no difference in {metric} between {row} and {reference} is shown ({evidence}), which does not "
             f"make them equal: anything from {signed(low)} to {signed(high)} is compatible with this "
             f"data{_attainable(found, pair)}"
         )
+    if found_so != "open":
+        return f"{row} ranks {found_so} than {reference} in {metric}: {evidence}"
     is_opposite = pair.difference.value * pair.test.statistic < 0
-    if in_interval and in_test and not is_opposite:
-        side = "higher" if pair.difference.value > 0 else "lower"
-        return f"{row} ranks {side} than {reference} in {metric}: {evidence}"
     why = (
         f"means over queries and over classes ({signed(pair.test.statistic)}) point opposite ways"
         if is_opposite

@@ -27,6 +27,10 @@ _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5
 _MARKERS = "os^DvPX*<>p"
 _RECALLS = np.linspace(0, 1, 11)
 _LABEL_CHARACTERS = 30
+_N_TOLD_APART = 12
+"""With more curves than this the best and those that others are held against stand out, the rest is grey."""
+_N_BEST = 7
+_HELD_AGAINST = "frozen"
 # Text stays text, and equal figures are equal files.
 _SVG: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "zs-sbir"}
 
@@ -34,19 +38,25 @@ _SVG: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "zs-sbir"}
 def pr_curves(comparison: Comparison) -> Figure:
     """Draw 11-point interpolated precision-recall curves, mean over splits, best row first in the legend.
 
-    Rows without a curve in every split are named below the figure. Raises BenchmarkError when none has one.
+    Of many rows the best ones, the reference and `frozen` are told apart; the others are grey. Rows without a
+    curve in every split are named below the figure. Raises BenchmarkError when none has one.
     """
     rows = [row for row in comparison.rows if row.pr_curve is not None]
     if not rows:
         raise BenchmarkError(
             "no row has a precision-recall curve in every split: run the missing splits first."
         )
-    n_lines = sum(_label(row).count("\n") + 1 for row in rows)
+    told, others = _told_apart(rows, comparison.reference)
+    n_lines = sum(_label(row).count("\n") + 1 for row in told)
     figure, axes = _canvas(comparison, width=7.6, height=max(4.6, 1.2 + 0.2 * n_lines))
     # By name, not by rank: a row looks the same in the figures of other directions and settings.
-    styles = {name: _line_style(i) for i, name in enumerate(sorted(row.name for row in comparison.rows))}
-    for row in rows:
+    names = sorted(row.name for row in (told if others else comparison.rows))
+    styles = {name: _line_style(i) for i, name in enumerate(names)}
+    for row in told:
         axes.plot(_RECALLS, row.pr_curve or (), label=_with_value(row, comparison), **styles[row.name])
+    for position, row in enumerate(others):
+        label = _of_others(others, comparison) if position == 0 else None
+        axes.plot(_RECALLS, row.pr_curve or (), color="0.8", linewidth=1.0, zorder=1.5, label=label)
     top = max(max(row.pr_curve or ()) for row in rows)
     if comparison.chance_pr_curve is not None:
         # Not the chance of the metric: interpolation lifts the curve of a random order above this line.
@@ -154,6 +164,21 @@ def _canvas(comparison: Comparison, *, width: float, height: float) -> tuple[Fig
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def _told_apart(rows: Sequence[Row], reference: str) -> tuple[list[Row], list[Row]]:
+    """Divide rows, best first, into those with a line of their own and the others: none of few."""
+    if len(rows) <= _N_TOLD_APART:
+        return list(rows), []
+    kept = [row for i, row in enumerate(rows) if i < _N_BEST or row.name in (reference, _HELD_AGAINST)]
+    return kept, [row for row in rows if row not in kept]
+
+
+def _of_others(others: Sequence[Row], comparison: Comparison) -> str:
+    cells = [row.mean.get(comparison.main_metric) for row in others]
+    values = [cell.value for cell in cells if cell is not None]
+    between = f"  {min(values):.3f} to {max(values):.3f}" if values else ""
+    return f"{len(others)} others{between}"
 
 
 def _line_style(position: int) -> dict[str, Any]:

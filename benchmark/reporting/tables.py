@@ -211,17 +211,21 @@ def _plain_entry(entry: Text) -> str:
     return f"{marked} {entry.aside}" if entry.aside else marked
 
 
-def _markdown(tables: list[Table], notes: tuple[Note, ...]) -> str:
+def markdown_table(table: Table) -> str:
+    """Write one table as Markdown, without its title."""
+
     def entry_text(entry: Text) -> str:
         wrapped = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}[entry.mark].format(_md(entry.text))
         return f"{wrapped} {entry.aside}" if entry.aside else wrapped
 
-    parts = []
-    for table in tables:
-        lines = [[_md(column.header) for column in table.columns]]
-        lines += [["---" if column.is_words else "---:" for column in table.columns]]
-        lines += [[entry_text(entry) for entry in row] for row in table.rows()]
-        parts.append(f"### {_md(table.title)}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines))
+    lines = [[_md(column.header) for column in table.columns]]
+    lines += [["---" if column.is_words else "---:" for column in table.columns]]
+    lines += [[entry_text(entry) for entry in row] for row in table.rows()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _markdown(tables: list[Table], notes: tuple[Note, ...]) -> str:
+    parts = [f"### {_md(table.title)}\n\n{markdown_table(table)}" for table in tables]
     parts.append("Best of a column **bold**, second best <u>underlined</u>, as printed.")
     parts.append("\n".join(f"- **{_md(note.label)}:** {_md(note.text)}" for note in notes))
     return "\n\n".join(parts) + "\n"

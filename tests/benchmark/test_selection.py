@@ -74,7 +74,7 @@ def test_the_smoke_suite_holds_smoke_rows_and_the_ordinary_rows_of_methods_witho
 
 
 def test_the_full_suite_holds_every_method_there_is(stored: Stored) -> None:
-    assert held("full", stored(method="mine", seed=4), stored(variant="smoke")) == [True, False]
+    assert held("full", stored(method="mine", seed=2), stored(variant="smoke")) == [True, False]
 
 
 def test_the_ablation_holds_its_variants(stored: Stored) -> None:

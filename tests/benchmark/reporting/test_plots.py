@@ -90,11 +90,22 @@ def test_no_two_rows_look_alike(comparison):
 
 
 def test_rows_of_one_colour_have_other_dashes(make_run):
-    runs = [make_run(f"method{i}", scores={"map@all": [0.5] * 4}) for i in range(20)]
+    runs = [make_run(f"method{i}", scores={"map@all": [0.5] * 4}) for i in range(12)]
     lines = pr_curves(compare(runs)).axes[0].get_lines()[: len(runs)]  # the last one is that of chance
     # What get_linestyle tells of dashes is "--" for all.
     looks = {(line.get_color(), str(line._dash_pattern)) for line in lines}
     assert len(looks) == len(lines)
+
+
+def test_of_many_rows_the_best_and_those_that_others_are_held_against_are_told_apart(make_run):
+    values = {f"method{i}": 0.5 - i / 100 for i in range(13)} | {"centred": 0.2, "frozen": 0.1}
+    runs = [make_run(name, scores={"map@all": [value] * 4}) for name, value in values.items()]
+    figure = pr_curves(compare(runs))
+    names = [label.split("  ")[0] for label in _legend(figure)]
+    best = [f"METHOD{i}" for i in range(7)]
+    assert names == [*best, "CENTRED", "FROZEN", "6 others", "all photos tied (R/N)"]
+    assert _legend(figure)[-2] == "6 others  0.380 to 0.430"
+    assert len(figure.axes[0].get_lines()) == len(values) + 1
 
 
 @pytest.mark.parametrize("draw", [pr_curves, bars])

@@ -1,0 +1,1 @@
+"""Reference results: compact records of the reference suites, and everything that is made from them alone."""

@@ -1,0 +1,108 @@
+"""The parts of the README that hold results: each stands between two marks, and is written from references.
+
+<!-- reference:NAME -->
+…
+<!-- /reference -->
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from benchmark.errors import BenchmarkError
+from benchmark.reference.store import Reference
+from benchmark.reference.views import (
+    comparison_of,
+    devices_in_words,
+    in_words,
+    pairwise_of,
+    part_of,
+    with_outcomes,
+    with_titles,
+)
+from benchmark.reporting.table_layout import DASH, Column, Table, Text, score_table
+from benchmark.reporting.tables import markdown_table
+
+References = Mapping[str, Reference]
+"""Id of a data set -> its reference results."""
+_BLOCK = re.compile(r"(<!-- reference:(\S+) -->\n).*?(<!-- /reference -->)", re.DOTALL)
+_METRICS = ("map@all", "p@100")
+
+
+def _default(references: References) -> str:
+    """The table that `make benchmark` prints, one seed."""
+    comparison = part_of(references["emoji54"], "default")
+    metrics = [metric for metric in ("map@all", "p@10", "hit@1", "acc@1") if metric in comparison.metric_ids]
+    return markdown_table(_without_spread(score_table(comparison, metrics)))
+
+
+def _systems(dataset: str) -> Callable[[References], str]:
+    """All methods on one data set, in few columns, and what may be concluded."""
+
+    def text(references: References) -> str:
+        comparison = comparison_of(references[dataset])
+        found = pairwise_of(references[dataset])
+        metrics = [metric for metric in _METRICS if metric in comparison.metric_ids]
+        table = with_titles(score_table(comparison, metrics), comparison)
+        words = f"{in_words(found)} {devices_in_words(comparison)}"
+        return f"{markdown_table(with_outcomes(table, found))}\n\n{words}"
+
+    return text
+
+
+def _side_by_side(suite: str) -> Callable[[References], str]:
+    """The rows of a suite with map@all and its difference on every data set, and what may be concluded."""
+
+    def text(references: References) -> str:
+        columns: list[Column] = []
+        words = []
+        for dataset, reference in references.items():
+            names, *scores = score_table(comparison_of(reference, suite), ["map@all"]).columns
+            columns = columns or [names]  # in the order of the first data set
+            for column in scores[:2]:
+                found = dict(zip(names.entries, column.entries, strict=True))
+                entries = tuple(found.get(name, Text(DASH)) for name in columns[0].entries)
+                columns.append(replace(column, header=f"{dataset}, {column.header}", entries=entries))
+            words.append(f"{dataset}. {in_words(pairwise_of(reference, suite))}")
+        return "\n\n".join((markdown_table(Table("", tuple(columns))), *words))
+
+    return text
+
+
+def _without_spread(table: Table) -> Table:
+    return replace(table, columns=tuple(one for one in table.columns if one.header != "± seeds"))
+
+
+BLOCKS: Mapping[str, Callable[[References], str]] = {
+    "default": _default,
+    "emoji54": _systems("emoji54"),
+    "doodle101": _systems("doodle101"),
+    "zscmr-ablation": _side_by_side("zscmr-ablation"),
+    "codes": _side_by_side("codes"),
+}
+"""Name of a block -> what stands in it."""
+
+
+def with_blocks(text: str, references: References, name: str) -> str:
+    """Return a document with every block made anew. name: of the document, for messages.
+
+    Raises BenchmarkError for a mark that names no block, and for a mark that is not closed.
+    """
+
+    def block(found: re.Match[str]) -> str:
+        if found[2] not in BLOCKS:
+            raise BenchmarkError(
+                f"{name} has a mark for results '{found[2]}', and there are {', '.join(BLOCKS)}. Name one."
+            )
+        return f"{found[1]}\n{BLOCKS[found[2]](references)}\n\n{found[3]}"
+
+    n_marks = text.count("<!-- reference:")
+    made, n_blocks = _BLOCK.subn(block, text)
+    if n_blocks != n_marks or text.count("<!-- /reference -->") != n_marks:
+        raise BenchmarkError(
+            f"{name} has {n_marks} marks '<!-- reference:NAME -->', of which {n_blocks} are followed by a "
+            "'<!-- /reference -->' of their own. Close each."
+        )
+    return made
