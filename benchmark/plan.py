@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from benchmark.configs import ResolvedConfig, resolve_config
 from benchmark.errors import BenchmarkError
@@ -31,12 +32,16 @@ class GridCell:
 
 @dataclass(frozen=True)
 class PlannedRun(GridCell):
-    """A cell with a seed, its protocol and its identity, ready to be executed."""
+    """A cell with a seed, its protocol and its identity, ready to be executed.
+
+    identity_with: the identity that it would have with another `source_sha256` of its method.
+    """
 
     seed: int
     protocol: Protocol
     source_sha256: str
     identity: str
+    identity_with: Callable[..., str]
 
     @property
     def run_id(self) -> str:
@@ -79,10 +84,10 @@ def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...
         protocol, source = data.protocol(cell.split), source_sha256(cell.method)
         is_random = cell.method.card.is_random or data.codes.kind.is_itq
         for seed in dict.fromkeys(seeds) if is_random else seeds[:1]:
-            identity = run_identity(
+            identity_with = partial(
+                run_identity,
                 protocol,
                 method=cell.method.card.id,
-                source_sha256=source,
                 variant=cell.variant,
                 config=cell.config.values,
                 validation_classes=cell.split.validation,
@@ -103,7 +108,8 @@ def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...
                     seed=seed,
                     protocol=protocol,
                     source_sha256=source,
-                    identity=identity,
+                    identity=identity_with(source_sha256=source),
+                    identity_with=identity_with,
                 )
             )
     return tuple(runs)

@@ -17,6 +17,7 @@ from benchmark.reference.views import (
     comparison_of,
     devices_in_words,
     in_words,
+    older_in_words,
     pairwise_of,
     part_of,
     with_outcomes,
@@ -46,7 +47,8 @@ def _systems(dataset: str) -> Callable[[References], str]:
         found = pairwise_of(references[dataset])
         metrics = [metric for metric in _METRICS if metric in comparison.metric_ids]
         table = with_titles(score_table(comparison, metrics), comparison)
-        words = f"{in_words(found)} {devices_in_words(comparison)}"
+        parts = (in_words(found), devices_in_words(comparison), older_in_words(references[dataset]))
+        words = " ".join(filter(None, parts))
         return f"{markdown_table(with_outcomes(table, found))}\n\n{words}"
 
     return text

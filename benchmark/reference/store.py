@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,15 @@ class Reference:
     """The reference results of a data set.
 
     suites: name of a suite -> its runs, which `compare` and `pairwise` take as they take runs on disk.
-    readings: one ranking under many definitions, of the suite `full`. sha256: of the file; files of equal
-    content are equal, so that what was computed of one serves for the other.
+    readings: one ranking under many definitions, of the suite `full`. of_older_source: identities of the runs
+    that an older version of their method's code made. sha256: of the file; files of equal content are equal,
+    so that what was computed of one serves for the other.
     """
 
     dataset: str
     suites: Mapping[str, tuple[StoredRun, ...]]
     readings: tuple[RunReadings, ...]
+    of_older_source: frozenset[str]
     sha256: str
 
     def __eq__(self, other: object) -> bool:
@@ -103,6 +105,7 @@ def read_reference(source: Path | str) -> Reference:
             content["dataset"],
             {name: tuple(suites[name]) for name in SUITES if name in suites},
             unpacked_readings(content["readings"]),
+            frozenset(content["of_older_source"]),
             hashlib.sha256(text).hexdigest(),
         )
     except FileNotFoundError as error:
@@ -114,12 +117,17 @@ def read_reference(source: Path | str) -> Reference:
 
 
 def write_reference(
-    path: Path, suites: Mapping[str, Sequence[StoredRun]], readings: Iterable[RunReadings] = ()
+    path: Path,
+    suites: Mapping[str, Sequence[StoredRun]],
+    readings: Iterable[RunReadings] = (),
+    *,
+    of_older_source: Collection[str] = (),
 ) -> Path:
     """Write the runs of one data set, by suite, so that a reader sees the old file or the new one.
 
-    A run of several suites is kept once. Raises BenchmarkError for runs of several data sets and for a suite
-    that is none of SUITES.
+    A run of several suites is kept once. of_older_source: identities of runs of which readers are told; those
+    of other data sets do no harm. Raises BenchmarkError for runs of several data sets and for a suite that is
+    none of SUITES.
     """
     if unknown := set(suites) - set(SUITES):
         raise BenchmarkError(f"no reference suite {', '.join(sorted(unknown))}. Known: {', '.join(SUITES)}.")
@@ -142,6 +150,7 @@ def write_reference(
     content = {
         "dataset": found[0],
         "facts": dict(sorted(facts.known.items())),
+        "of_older_source": sorted(set(of_older_source) & set(runs)),
         "readings": packed_readings(readings),
         "runs": lines,
         "schema": SCHEMA,

@@ -10,6 +10,7 @@ from benchmark.records import StoredRun
 from benchmark.reference.store import MAIN, Reference
 from benchmark.reporting.comparison import Comparison, compare
 from benchmark.reporting.conclusions import outcome
+from benchmark.reporting.joining import row_name
 from benchmark.reporting.pairwise import Pairwise, pairwise
 from benchmark.reporting.table_layout import Column, Table, Text, facts_table
 from benchmark.selection import Selection
@@ -85,6 +86,15 @@ def in_words(found: Pairwise) -> str:
         f"{found.pairs[0].n_classes} classes with Holm's correction for {len(found.pairs)} comparisons: "
         f"{'; '.join(texts)}."
     )
+
+
+def older_in_words(reference: Reference) -> str:
+    """Name the rows whose method has changed its code since they were run; "" where there are none."""
+    runs = {run.record.identity: run.record for runs in reference.suites.values() for run in runs}
+    rows = sorted({row_name(runs[identity]) for identity in reference.of_older_source})
+    if not rows:
+        return ""
+    return f"The code of {', '.join(f'`{row}`' for row in rows)} has changed since its runs."
 
 
 def devices_in_words(comparison: Comparison) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from rich.console import Console
 
 from benchmark.display import SuiteDisplay
 from benchmark.errors import BenchmarkError
+from benchmark.identity import source_sha256
 from benchmark.prepare import Where
 from benchmark.records import StoredRun
 from benchmark.reference import collect as collecting
 from benchmark.reference.collect import collect
 from benchmark.reference.store import FOLDER, read_reference
+from benchmark.reference.views import older_in_words
 from benchmark.registry import load_plugin
 from benchmark.runner import prepare_suite, run_suite
 from benchmark.suite import Suite
@@ -78,3 +81,28 @@ def test_a_run_without_a_record_is_named_and_nothing_is_written(
     ):
         collect(where, display, tmp_path)
     assert not (tmp_path / FOLDER).exists()
+
+
+def test_a_run_by_an_older_version_of_its_code_is_taken_and_named(
+    finish: Finish, where: Where, display: SuiteDisplay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = finish()["mean_colour"].record
+    monkeypatch.setattr(
+        "benchmark.plan.source_sha256",
+        lambda method: "changed" if method.card.id == "mean_colour" else source_sha256(method),
+    )
+    (path,) = collect(where, display, tmp_path)
+    reference = read_reference(path)
+    assert reference.of_older_source == {old.identity}
+    assert older_in_words(reference) == "The code of `mean_colour` has changed since its runs."
+
+
+def test_a_run_of_other_terms_is_not_taken_for_one_by_an_older_version(
+    finish: Finish, where: Where, display: SuiteDisplay, tmp_path: Path
+) -> None:
+    stored = finish()["mean_colour"]
+    record = json.loads((stored.folder / "record.json").read_text())
+    record["identity"] = "0" * 64  # what other terms would give
+    (stored.folder / "record.json").write_text(json.dumps(record))
+    with pytest.raises(BenchmarkError, match="mean_colour"):
+        collect(where, display, tmp_path)
