@@ -71,7 +71,7 @@ def table(
 
     run_benchmark.py table --suite default
 
-    run_benchmark.py table --suite systems --cost
+    run_benchmark.py table --suite full --cost
 
     run_benchmark.py table --metrics map@100/min_k_r,p@50
 
