@@ -16,6 +16,7 @@ from benchmark.commands import (
     features,
     listing,
     new_method,
+    plot,
     prepare,
     reference,
     run,
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("table")(table.table)
-app.command("plot")(table.plot)
+app.command("plot")(plot.plot)
 app.command("compare")(compare.compare)
 app.command("show")(show.show)
 app.command("list")(listing.list_things)

@@ -62,14 +62,23 @@ def report(result: SuiteResult, name: str, results_dir: Path, display: SuiteDisp
         console.print(_shown(path), markup=False, highlight=False, soft_wrap=True)
 
 
-def print_comparison(comparison: Comparison, *, is_cost: bool = False) -> None:
+def print_comparison(comparison: Comparison, *, is_cost: bool = False, is_published: bool = False) -> None:
     """Print a comparison on stdout: rich on a terminal, plain text elsewhere."""
     console = Console()
     if console.is_terminal:
-        console.print(tables.rich_table(comparison, width=console.width, is_cost=is_cost))
-    else:
-        text = tables.render(comparison, "plain", per_fold=True, is_cost=is_cost)
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        width = console.width
+        console.print(
+            tables.rich_published(comparison, width=width)
+            if is_published
+            else tables.rich_table(comparison, width=width, is_cost=is_cost)
+        )
+        return
+    text = (
+        tables.render_published(comparison, "plain")
+        if is_published
+        else tables.render(comparison, "plain", per_fold=True, is_cost=is_cost)
+    )
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def write_tables(comparison: Comparison, stem: Path) -> tuple[Path, ...]:

@@ -113,7 +113,7 @@ def _show_query(
     *,
     as_json: bool,
 ) -> None:
-    from benchmark.commands.table import index_of
+    from benchmark.commands.plot import index_of
     from benchmark.reporting.query_result import find_query, query_result
 
     index, no_picture = None, ""

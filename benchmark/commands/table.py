@@ -1,9 +1,8 @@
-"""`table` and `plot`: comparisons from finished runs; nothing is run."""
+"""`table`: comparisons from finished runs, beside published numbers if asked for; nothing is run."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,16 +14,13 @@ from benchmark.commands.chosen_runs import (
     Reference,
     choose_runs,
     chooses_runs,
-    find_run,
     one_by_one,
 )
-from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, ResultsDir
+from benchmark.commands.options import RESULTS_DIR, ResultsDir
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
-    from benchmark.records import StoredRun
     from benchmark.reporting.comparison import Comparison
-    from datasets.base import DatasetIndex
 
 
 class Format(StrEnum):
@@ -35,15 +31,6 @@ class Format(StrEnum):
     LATEX = "latex"
     CSV = "csv"
     JSON = "json"
-
-
-class Picture(StrEnum):
-    """What can be drawn."""
-
-    PR = "pr"
-    BARS = "bars"
-    RETRIEVAL = "retrieval"
-    TRAINING = "training"
 
 
 @chooses_runs
@@ -57,6 +44,9 @@ def table(
     ] = None,
     cost: Annotated[
         bool, typer.Option("--cost", help="Fit time, parameters, bytes a photo and memory, not all scores.")
+    ] = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="What papers print of these methods, beside ours.")
     ] = False,
     format: Annotated[Format, typer.Option("--format", help="Written to stdout.")] = Format.TERMINAL,
     reference: Reference = None,
@@ -72,6 +62,8 @@ def table(
     run_benchmark.py table --suite default
 
     run_benchmark.py table --suite full --cost
+
+    run_benchmark.py table --suite full --published --methods zscmr,sake,cvae
 
     run_benchmark.py table --metrics map@100/min_k_r,p@50
 
@@ -94,114 +86,21 @@ def table(
     def show(part: Chosen) -> None:
         measured = part.runs if wanted is None else shown_with_metrics(part.runs, wanted)
         comparison = compare(measured, reference=reference or part.reference, metric_ids=wanted)
-        _require_row(comparison, reference)
+        require_row(comparison, reference)
         if format is Format.TERMINAL:
-            print_comparison(comparison, is_cost=cost)
+            print_comparison(comparison, is_cost=cost, is_published=published)
+        elif published:
+            typer.echo(tables.render_published(comparison, format.value))
         else:
             typer.echo(tables.render(comparison, format.value, per_fold=True, is_cost=cost))
 
+    if cost and published:
+        raise BenchmarkError("--cost and --published are tables of their own: give one of them.")
     one_by_one(chosen, show)
 
 
-@chooses_runs
-def plot(
-    flags: Flags,
-    picture: Annotated[Picture, typer.Argument(help="What to draw.")],
-    run: Annotated[
-        str | None,
-        typer.Argument(help="For training: folder of a run, or its name, or the beginning of it."),
-    ] = None,
-    metric: Annotated[str, typer.Option(help="For bars: the metric.")] = "map@all",
-    reference: Reference = None,
-    data_root: DataRoot = None,
-    cache_dir: CacheDir = None,
-    results_dir: ResultsDir = RESULTS_DIR,
-) -> None:
-    """Draw finished runs as PNG and SVG under results/figures.
-
-    pr: precision-recall curves of all methods. bars: one metric with intervals. retrieval: query sketches
-    with their first ten photos, of the best row chosen on its first split. training: the losses of one run
-    and their terms, epoch by epoch, also of a run that failed: `plot training RUN`.
-    """
-    from benchmark.records import digest
-    from benchmark.reporting.comparison import compare
-    from benchmark.reporting.plots import bars, pr_curves, save_figure
-    from benchmark.reporting.retrieval_plot import best_run, retrieval
-
-    _check_run(picture, run, flags)
-    if run is not None:
-        for path in _training_figure(run, results_dir):
-            typer.echo(path)
-        return
-    named = ("suite", "dataset")  # the name of the table says these
-    narrowing = {name: value for name, value in flags.items() if value is not None and name not in named}
-
-    def draw(of_table: Chosen) -> None:
-        comparison = compare(of_table.runs, reference=reference or of_table.reference)
-        _require_row(comparison, reference)
-        parts = [of_table.name, picture.value]
-        if narrowing:  # a part of a suite does not overwrite the suite's own figure
-            parts.append(digest(narrowing)[:6])
-        if picture is Picture.PR:
-            figure = pr_curves(comparison)
-        elif picture is Picture.BARS:
-            figure = bars(comparison, metric=metric)
-            if metric != comparison.main_metric:
-                parts.append(metric.replace("@", "").replace("/", "-"))
-        else:
-            run = best_run(of_table.runs, comparison)
-            figure = retrieval(run, index_of(run, data_root, cache_dir))
-            parts += [run.record.method, run.record.protocol.split]
-        for path in save_figure(figure, results_dir / "figures" / "-".join(parts)):
-            typer.echo(path)
-
-    one_by_one(choose_runs(results_dir, flags), draw)
-
-
-def _check_run(picture: Picture, run: str | None, flags: Flags) -> None:
-    if picture is Picture.TRAINING and run is None:
-        raise BenchmarkError(
-            "plot training needs a run, by its folder or the folder's name: plot training seed0-1a2b3c4d."
-        )
-    if run is not None and (given := [f"--{name}" for name, value in flags.items() if value is not None]):
-        raise BenchmarkError(f"plot training draws one run: leave out {', '.join(given)}.")
-    if picture is not Picture.TRAINING and run is not None:
-        raise BenchmarkError(
-            f"plot {picture} draws all chosen runs, not one: leave out '{run}'. plot training draws one."
-        )
-
-
-def _training_figure(run: str, results_dir: Path) -> tuple[Path, Path]:
-    from benchmark.reporting.plots import save_figure
-    from benchmark.reporting.training_plot import training
-
-    stored = find_run(run, results_dir)
-    record = stored.record
-    name = f"{record.protocol.dataset}-{record.protocol.split}-{record.method}-{record.run_id}-training"
-    return save_figure(training(stored), results_dir / "figures" / name)
-
-
-def _require_row(comparison: Comparison, reference: str | None) -> None:
+def require_row(comparison: Comparison, reference: str | None) -> None:
+    """Raise BenchmarkError for a reference that was asked for and has no row."""
     names = [row.name for row in comparison.rows]
     if reference is not None and comparison.reference not in names:
         raise BenchmarkError(f"--reference {reference}: no such row. There are {', '.join(names)}.")
-
-
-def index_of(run: StoredRun, data_root: Path | None, cache_dir: Path | None) -> DatasetIndex:
-    """Find the pictures of a run's data set. Raises BenchmarkError where they are not at hand."""
-    from benchmark.dataset_ids import kind_of
-    from benchmark.registry import DATASETS
-
-    dataset_id = run.record.protocol.dataset
-    dataset = (kind_of(dataset_id) or DATASETS.get(dataset_id))(
-        root=data_root,
-        cache_dir=options.cache_folder(cache_dir),
-        skip_corrupt=bool(run.record.skipped_files),
-    )
-    if dataset.id != dataset_id:
-        raise BenchmarkError(
-            f"--data-root {data_root} holds data set '{dataset.id}', the run is of '{dataset_id}'. "
-            "Name the folder that was used for the run."
-        )
-    index: DatasetIndex = dataset.index()
-    return index

@@ -9,12 +9,13 @@ from itertools import combinations
 from typing import TYPE_CHECKING, cast
 
 from benchmark.codes.itq import N_ITERATIONS
+from benchmark.published.beside import beside
+from benchmark.published.numbers import SEPARATOR
 from benchmark.records import Protocol, lacking_text
 from benchmark.registry import DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
 from benchmark.reporting.exposure import exposure
 from benchmark.reporting.first_stage import first_stage_text
-from benchmark.reporting.published import beside
 from datasets.class_vectors import CLASS_VECTORS
 from datasets.contamination import total_sentence
 from datasets.given import ID as GIVEN
@@ -233,14 +234,15 @@ def _differences(comparison: Comparison) -> str:
 
 
 def _published(comparison: Comparison) -> Iterator[str]:
-    """What keeps each paper's numbers from being compared with those measured here."""
+    """What keeps each table's numbers from being compared with those measured here."""
     flags: dict[str, dict[str, None]] = defaultdict(dict)
     for one in beside(comparison):
-        flags[one.number.paper] |= dict.fromkeys(one.number.flags.split("; "))
+        reasons = [*one.obstacles, *filter(None, one.number.flags.split(SEPARATOR))]
+        flags[one.number.source.partition(";")[0]] |= dict.fromkeys(reasons)
     is_part = any(fold.lacking for fold in comparison.folds)
-    for paper, of_paper in flags.items():
-        reasons = [*of_paper, *(["this copy of the data is not whole"] if is_part else [])]
-        yield f"numbers of {paper} are not ours and cannot be compared with them: {', '.join(reasons)}"
+    for source, of_source in flags.items():
+        reasons = [*of_source, *(["this copy of the data is not whole"] if is_part else [])]
+        yield f"numbers of {source} are not ours and cannot be compared with them: {', '.join(reasons)}"
 
 
 def _missing(comparison: Comparison) -> Iterator[str]:

@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmark.published.beside import beside
 from benchmark.reporting.comparison import Cell, Comparison, Row
 from benchmark.reporting.footnotes import footnotes
-from benchmark.reporting.published import beside
 
 MEAN = "mean"
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from benchmark.reporting.comparison import Cell, Comparison, Interval, Row
-from benchmark.reporting.published import Beside
 
 DASH = "–"
 HEADLINE = ("map@all", "p@10", "hit@1", "mrr", "acc@1")
@@ -141,33 +140,6 @@ def _divided(
     return Table(title, tuple(columns))
 
 
-def published_table(found: Sequence[Beside]) -> Table:
-    """Published numbers beside ours; what differs stands in the footnote of their source."""
-
-    def difference(one: Beside) -> str:
-        return DASH if one.measured is None else f"{one.measured - one.number.value:+.{DIGITS}f}"
-
-    return Table(
-        "Published numbers, not measured here",
-        (
-            _texts("method", [one.row.name for one in found], is_words=True),
-            _texts("metric", [one.number.metric for one in found], is_words=True),
-            _texts("published", [f"{one.number.value:.{DIGITS}f}" for one in found]),
-            _texts("here", [DASH if one.measured is None else f"{one.measured:.{DIGITS}f}" for one in found]),
-            _texts("here - published", [difference(one) for one in found]),
-            _texts("their split", [one.number.split for one in found], 2, is_words=True, can_wrap=True),
-            _texts("their gallery", [one.number.gallery for one in found], 2, is_words=True),
-            _texts(
-                "source",
-                [f"{one.number.paper}, {one.number.source}" for one in found],
-                1,
-                is_words=True,
-                can_wrap=True,
-            ),
-        ),
-    )
-
-
 def _title_of(comparison: Comparison) -> str:
     splits = comparison.splits
     where = f"mean of {len(splits)} splits" if len(splits) > 1 else splits[0]
@@ -194,14 +166,14 @@ def facts_table(comparison: Comparison) -> Table:
     return Table(
         "Methods",
         (
-            _texts("method", [row.name for row in rows], 0, is_words=True),
-            _texts("title", [_title(row) for row in rows], 2, is_words=True, can_wrap=True),
-            _texts("fidelity", [str(row.card.get("fidelity", "unknown")) for row in rows], 0, is_words=True),
-            _texts("width", [_number(row.embedding_width) for row in rows], 0),
-            _texts("bytes/photo", [_number(row.bytes_per_photo) for row in rows], 3),
-            _texts("side information", side_information, 1, is_words=True, can_wrap=True),
-            _texts("configuration", configurations, 4, is_words=True, can_wrap=True),
-            _texts("seeds", [_seed_counts(row) for row in rows], 5),
+            texts("method", [row.name for row in rows], 0, is_words=True),
+            texts("title", [_title(row) for row in rows], 2, is_words=True, can_wrap=True),
+            texts("fidelity", [str(row.card.get("fidelity", "unknown")) for row in rows], 0, is_words=True),
+            texts("width", [_number(row.embedding_width) for row in rows], 0),
+            texts("bytes/photo", [_number(row.bytes_per_photo) for row in rows], 3),
+            texts("side information", side_information, 1, is_words=True, can_wrap=True),
+            texts("configuration", configurations, 4, is_words=True, can_wrap=True),
+            texts("seeds", [_seed_counts(row) for row in rows], 5),
         ),
     )
 
@@ -273,7 +245,7 @@ def _bare(entry: Text) -> Text:
     return replace(entry, aside="")
 
 
-def _texts(
+def texts(
     header: str,
     texts: Sequence[str],
     importance: int = 0,
@@ -281,6 +253,7 @@ def _texts(
     is_words: bool = False,
     can_wrap: bool = False,
 ) -> Column:
+    """A column of bare texts."""
     return Column(header, tuple(map(Text, texts)), importance, is_words, can_wrap)
 
 

@@ -12,10 +12,14 @@ from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
 from benchmark.errors import BenchmarkError
+from benchmark.published.beside import all_beside, beside
+from benchmark.published.numbers import read_published
 from benchmark.reporting.comparison import Comparison
 from benchmark.reporting.footnotes import Note, cost_notes, footnotes
 from benchmark.reporting.latex import latex
-from benchmark.reporting.published import beside
+from benchmark.reporting.published_tables import csv_text as published_csv
+from benchmark.reporting.published_tables import data_of, published_notes, published_tables, shown_of
+from benchmark.reporting.published_tables import json_text as published_json
 from benchmark.reporting.table_data import csv_text, json_text
 from benchmark.reporting.table_layout import (
     SECONDARY,
@@ -28,12 +32,12 @@ from benchmark.reporting.table_layout import (
     fold_table,
     generalised_table,
     headline_metrics,
-    published_table,
     score_table,
     without_intervals,
 )
 
 _GAP = 2
+_PUBLISHED = "Published numbers, not measured here"
 _WRAPPED_WIDTH = 18
 _RICH_STYLES = {"best": "bold", "second": "underline", "": ""}
 _PLAIN_MARKS = {"best": "*", "second": "+", "": ""}
@@ -50,15 +54,8 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool, is_cost: bool = 
         return csv_text(comparison)
     if fmt == "json":
         return json_text(comparison)
-    writers: dict[str, Callable[[list[Table], tuple[Note, ...]], str]] = {
-        "plain": _plain,
-        "markdown": _markdown,
-        "latex": latex,
-    }
-    if fmt not in writers:
-        raise BenchmarkError(f"no table format '{fmt}'. Known: {', '.join((*writers, 'csv', 'json'))}.")
     if is_cost:
-        return writers[fmt]([cost_table(comparison)], cost_notes(comparison))
+        return _written([cost_table(comparison)], cost_notes(comparison), fmt)
     metrics = headline_metrics(comparison)
     tables = [score_table(comparison, metrics)]
     further = [metric for metric in comparison.metric_ids if metric not in metrics]
@@ -68,9 +65,52 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool, is_cost: bool = 
     if per_fold and len(comparison.folds) > 1:
         tables.append(fold_table(comparison, comparison.main_metric))
     if found := beside(comparison):
-        tables.append(published_table(found))
+        tables += published_tables(found, _PUBLISHED)
     tables.append(facts_table(comparison))
-    return writers[fmt](tables, footnotes(comparison, comparison.metric_ids))
+    return _written(tables, footnotes(comparison, comparison.metric_ids), fmt)
+
+
+def render_published(comparison: Comparison, fmt: str) -> str:
+    """Write the published numbers of a comparison's methods beside ours, in the formats of `render`."""
+    if fmt in ("csv", "json"):
+        lines = data_of(comparison)
+        return published_csv(lines) if fmt == "csv" else published_json(lines)
+    return _written(*_published(comparison), fmt)
+
+
+def rich_published(comparison: Comparison, *, width: int) -> RenderableType:
+    """Lay the published numbers out for a terminal `width` characters wide."""
+    tables, notes = _published(comparison)
+    parts: list[RenderableType] = []
+    for table in tables:
+        fitting, lacking = _fit(table, width, 0)
+        parts += [_rich(fitting), *_lacking(lacking), ""]
+    return Group(*parts, _rich_notes(notes))
+
+
+def _published(comparison: Comparison) -> tuple[list[Table], tuple[Note, ...]]:
+    """Raises BenchmarkError where no paper of the collection has a number of any row."""
+    found = all_beside(comparison)
+    if not found:
+        methods = ", ".join(row.name for row in comparison.rows)
+        raise BenchmarkError(
+            f"no published number of any of these rows: {methods}. results/published/numbers.csv has those "
+            f"of {', '.join(sorted({number.method for number in read_published() if number.method}))}."
+        )
+    shown = shown_of(found, comparison)
+    title = f"{_PUBLISHED}. Here: {comparison.heading}, {', '.join(comparison.splits)}"
+    return published_tables(shown, title), published_notes(found, shown)
+
+
+def _written(tables: list[Table], notes: tuple[Note, ...], fmt: str) -> str:
+    writers: dict[str, Callable[[list[Table], tuple[Note, ...]], str]] = {
+        "plain": _plain,
+        "markdown": _markdown,
+        "latex": latex,
+    }
+    if fmt not in writers:
+        raise BenchmarkError(f"no table format '{fmt}'. Known: {', '.join((*writers, 'csv', 'json'))}.")
+    return writers[fmt](tables, notes)
 
 
 def rich_table(
@@ -90,7 +130,8 @@ def rich_table(
         folds, lacking = _fit(fold_table(comparison, comparison.main_metric), width, 1)
         parts += [_rich(folds), *_lacking(lacking), ""]
     if found := beside(comparison):
-        parts += [_rich(_fit(published_table(found), width, 0)[0]), ""]
+        (table,) = published_tables(found, _PUBLISHED)
+        parts += [_rich(_fit(table, width, 0)[0]), ""]
     parts += [_rich(_fit(facts_table(comparison), width, 0)[0]), ""]
     shown = [column.header for column in scores.columns]
     notes = footnotes(comparison, [metric for metric in comparison.metric_ids if metric in shown])

@@ -1,13 +1,16 @@
 """Published numbers beside ours: what the files state, which row they stand beside, what a table shows."""
 
-import csv
+from dataclasses import replace
 
 import pytest
 
+from benchmark.errors import BenchmarkError
+from benchmark.published.beside import all_beside, beside
+from benchmark.published.numbers import PublishedNumber
 from benchmark.reporting.comparison import compare
 from benchmark.reporting.footnotes import footnotes
-from benchmark.reporting.published import PUBLISHED_DIR, beside, read_published
-from benchmark.reporting.tables import render
+from benchmark.reporting.published_plot import history
+from benchmark.reporting.tables import render, render_published
 
 PAPER = {"dataset": "sketchy", "protocol": "orig", "setting": "zs", "direction": "sketch2photo"}
 
@@ -20,24 +23,6 @@ def paper_run(make_run):
         return make_run("zscmr", split="zscmr_code25", protocol={**PAPER, **terms})
 
     return make
-
-
-def test_the_paper_has_map_and_precision_in_four_directions_on_two_data_sets():
-    numbers = [number for number in read_published() if number.paper == "Chaudhuri et al., CVPRW 2020"]
-    assert len(numbers) == 16
-    assert {number.method for number in numbers} == {"zscmr"}
-    by_terms = {(n.dataset, n.direction, n.metric): n.value for n in numbers}
-    assert by_terms["sketchy", "sketch2photo", "map@all"] == 0.467
-    assert by_terms["tuberlin_ext", "photo2photo", "p@100"] == 0.653
-    assert by_terms["sketchy", "sketch2sketch", "p@100"] == 0.559
-    assert by_terms["tuberlin_ext", "photo2sketch", "map@all"] == 0.298
-
-
-def test_every_published_number_says_where_it_was_read_and_what_keeps_it_from_being_compared():
-    for number in read_published():
-        assert number.source
-        assert number.flags
-        assert 0 < number.value < 1
 
 
 def test_a_number_stands_beside_the_row_of_its_method(paper_run):
@@ -85,18 +70,19 @@ def test_another_method_has_no_published_number(make_run):
 
 
 @pytest.mark.parametrize("fmt", ["plain", "markdown", "latex"])
-def test_the_table_shows_theirs_ours_and_the_difference(paper_run, fmt):
+def test_the_table_shows_theirs_ours_and_why_there_is_no_difference(paper_run, fmt):
     text = render(compare([paper_run()]), fmt, per_fold=True)
     assert "Published numbers, not measured here" in text
     line = next(line for line in text.splitlines() if "0.467" in line)
     assert "0.500" in line
-    assert "+0.033" in line
+    assert "definition of map@all unknown" in line
+    assert "+0.033" not in line  # no difference between what cannot be compared
 
 
 def test_the_footnote_says_why_they_cannot_be_compared(paper_run):
     comparison = compare([paper_run()])
     notes = {note.label: note.text for note in footnotes(comparison, comparison.metric_ids)}
-    assert "definition of mAP not stated" in notes["Published"]
+    assert "definition not stated" in notes["Published"]
     assert "cannot be compared" in notes["Published"]
     assert "not whole" not in notes["Published"]
 
@@ -108,12 +94,136 @@ def test_the_footnote_says_where_a_part_of_the_data_was_measured(make_run):
     assert notes["Published"].endswith("this copy of the data is not whole")
 
 
-def test_a_file_with_other_columns_is_refused(tmp_path):
-    (tmp_path / "x.csv").write_text("method,value\nzscmr,0.5\n")
-    with pytest.raises(ValueError, match=r"x\.csv: columns must be method, paper, source"):
-        read_published(tmp_path)
+NUMBER = PublishedNumber(
+    system="SAKE",
+    method="sake",
+    year="2019",
+    venue="ICCV",
+    backbone="",
+    width="64",
+    codes="real",
+    dataset="sketchy_ext",
+    split="sake25",
+    gallery="ext+orig",
+    direction="sketch2photo",
+    setting="zs",
+    definition="map@all",
+    value=0.4,
+    source="a table",
+    confidence="read",
+    flags="",
+)
+TERMS = {"dataset": "sketchy_ext", "protocol": "ext+orig", "setting": "zs", "direction": "sketch2photo"}
 
 
-def test_every_file_of_the_repository_has_the_same_columns():
-    headers = {tuple(next(csv.reader(path.open()))) for path in PUBLISHED_DIR.glob("*.csv")}
-    assert len(headers) == 1
+@pytest.fixture
+def found(make_run):
+    """The one number beside a run of SAKE at map@all 0.5, with changes to the number."""
+
+    def call(**changes):
+        comparison = compare([make_run("sake", split="sake25", protocol=TERMS)])
+        (one,) = all_beside(comparison, [replace(NUMBER, **changes)])
+        return one
+
+    return call
+
+
+def test_a_difference_stands_where_every_term_agrees(found):
+    assert found().obstacles == ()
+    assert found().difference == pytest.approx(0.1)
+
+
+def test_a_width_that_is_not_stated_is_no_obstacle(found):
+    assert found(width="").difference == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"dataset": "tuberlin_ext"}, "another data set, tuberlin_ext"),
+        ({"split": "sempcyc25"}, "split sempcyc25"),
+        ({"split": "25 of 125 classes, not listed"}, "25 of 125 classes, not listed"),
+        ({"gallery": "unknown"}, "gallery unknown"),
+        ({"gallery": "ext"}, "gallery ext"),
+        ({"setting": "gzs/unknown"}, "setting gzs/unknown"),
+        ({"direction": "photo2sketch"}, "photo2sketch"),
+        ({"definition": "map@all/unknown"}, "definition of map@all unknown"),
+        ({"definition": "map@all/voc"}, "map@all/voc not measured here"),
+        ({"codes": "binary"}, "binary codes"),
+        ({"width": "512"}, "width 512, here 64"),
+    ],
+)
+def test_a_term_that_differs_leaves_the_difference_blank_with_the_reason(found, changes, reason):
+    one = found(**changes)
+    assert one.obstacles == (reason,)
+    assert one.difference is None
+    assert one.measured == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("fmt", ["plain", "markdown", "latex", "csv", "json"])
+def test_the_table_of_published_numbers_names_source_split_definition_and_flags(make_run, fmt):
+    text = render_published(compare([make_run("zscmr", protocol={"dataset": "emoji54"})]), fmt)
+    escaped = text.replace("\\_", "_")
+    for part in (
+        "0.467",
+        "Chaudhuri et al.",
+        "25 of 125 classes, not listed",
+        "map@all/unknown",
+        "another data set",
+    ):
+        assert part in escaped
+    assert "ranks 50 random queries" in escaped
+
+
+def test_rows_of_which_nothing_is_published_are_refused_with_those_that_there_are(make_run):
+    with pytest.raises(BenchmarkError, match=r"no published number of any of these rows: centred.*zscmr"):
+        render_published(compare([make_run("centred")]), "plain")
+
+
+def numbers_of(n: int = 4, **changes):
+    return [replace(NUMBER, system=f"S{i}", value=0.1 * (i + 1), **changes) for i in range(n)]
+
+
+def titles(figure):
+    return [axes.get_title(loc="left").replace("\n", " ") for axes in figure.axes if axes.get_visible()]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dataset": "tuberlin_ext"},
+        {"split": "sempcyc25"},
+        {"gallery": "ext"},
+        {"setting": "gzs/unknown"},
+        {"direction": "photo2sketch"},
+        {"definition": "map@all/voc"},
+    ],
+)
+def test_two_protocols_never_share_a_panel(changes):
+    figure = history([*numbers_of(), *numbers_of(5, **changes)])
+    assert len(titles(figure)) == 2
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert sorted(len(axes.lines) for axes in shown) == [4, 5]
+
+
+def test_a_panel_whose_terms_are_not_all_stated_says_so():
+    (title,) = titles(history(numbers_of(gallery="unknown")))
+    assert title.endswith("numbers here may differ in them.")
+    (title,) = titles(history(numbers_of()))
+    assert title == "sketchy_ext, sake25, gallery ext+orig, zs, sketch2photo: map@all"
+
+
+def test_numbers_without_a_year_stand_apart():
+    figure = history([*numbers_of(), replace(NUMBER, system="late", year="unknown")])
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["2019", "year\nunknown"]
+
+
+def test_secondhand_numbers_are_hollow():
+    figure = history([*numbers_of(3), replace(NUMBER, system="other", confidence="secondhand")])
+    faces = [line.get_markerfacecolor() for line in figure.axes[0].lines]
+    assert faces.count("white") == 1
+
+
+def test_too_few_numbers_are_no_history():
+    with pytest.raises(BenchmarkError, match="no protocol has 4 published numbers"):
+        history(numbers_of(3))

@@ -1,0 +1,1 @@
+"""Published numbers: what the literature prints, under names that are mapped once."""
