@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from itertools import combinations
 
 from benchmark.reporting.comparison import Row
@@ -15,6 +16,29 @@ ALPHA = 0.05
 
 # Footnotes on what stands in a table alone, and on what `Not compared` says.
 _NOT_SHOWN = ("Chance", "Missing")
+
+
+class Outcome(StrEnum):
+    """What interval and test together say of a row against the reference."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    OPEN = "open"  # one of the two speaks for a difference, or they point opposite ways
+    NOT_SHOWN = "not shown"
+    SAME = "same"  # in every class
+
+
+def outcome(pair: Pair) -> Outcome:
+    """Say what is shown, which takes the interval and the test, both pointing one way."""
+    if pair.n_better == pair.n_worse == 0:
+        return Outcome.SAME
+    in_interval = pair.difference.ci_low > 0 or pair.difference.ci_high < 0
+    in_test = pair.p_holm <= ALPHA
+    if not in_interval and not in_test:
+        return Outcome.NOT_SHOWN
+    if not (in_interval and in_test) or _is_opposite(pair):
+        return Outcome.OPEN
+    return Outcome.HIGHER if pair.difference.value > 0 else Outcome.LOWER
 
 
 def conclusion(found: Pairwise, pair: Pair) -> str:
@@ -80,26 +104,28 @@ def _test(found: Pairwise) -> str:
 
 def _verdict(found: Pairwise, pair: Pair) -> str:
     row, reference, metric = pair.row.name, found.reference.name, found.metric
-    if pair.n_better == pair.n_worse == 0:
+    shown = outcome(pair)
+    if shown is Outcome.SAME:
         return f"{row} and {reference} have the same {metric} in every class: nothing here tells them apart"
     evidence, low, high = _evidence(found, pair), pair.difference.ci_low, pair.difference.ci_high
-    in_interval, in_test = low > 0 or high < 0, pair.p_holm <= ALPHA
-    if not in_interval and not in_test:
+    if shown is Outcome.NOT_SHOWN:
         return (
             f"no difference in {metric} between {row} and {reference} is shown ({evidence}), which does not "
             f"make them equal: anything from {signed(low)} to {signed(high)} is compatible with this "
             f"data{_attainable(found, pair)}"
         )
-    is_opposite = pair.difference.value * pair.test.statistic < 0
-    if in_interval and in_test and not is_opposite:
-        side = "higher" if pair.difference.value > 0 else "lower"
-        return f"{row} ranks {side} than {reference} in {metric}: {evidence}"
+    if shown is not Outcome.OPEN:
+        return f"{row} ranks {shown} than {reference} in {metric}: {evidence}"
     why = (
         f"means over queries and over classes ({signed(pair.test.statistic)}) point opposite ways"
-        if is_opposite
+        if _is_opposite(pair)
         else _disagreement(found, pair)
     )
     return f"whether {row} and {reference} differ in {metric} stays open ({evidence}): {why}"
+
+
+def _is_opposite(pair: Pair) -> bool:
+    return pair.difference.value * pair.test.statistic < 0
 
 
 def _evidence(found: Pairwise, pair: Pair) -> str:
