@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median, quantiles
 
-from benchmark.findings.evidence import PublishedValue
+from benchmark.reporting.findings.evidence import PublishedValue
 
 
 @dataclass(frozen=True)

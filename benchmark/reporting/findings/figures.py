@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchmark.findings.evidence import PAPER, REFERENCE
-from benchmark.findings.ruler import Ruler
 from benchmark.reporting.conclusions import Outcome, outcome
+from benchmark.reporting.findings.evidence import PAPER, REFERENCE
+from benchmark.reporting.findings.ruler import Ruler
 from benchmark.reporting.pairwise import Pair, Pairwise
 from benchmark.reporting.plots import GREY, PALETTE
 
@@ -53,7 +53,7 @@ def differences_figure(found: Sequence[Pairwise]) -> Figure:
 
 def definitions_figure(found: Sequence[tuple[str, Ruler]]) -> Figure:
     """Draw what every method scores under each definition of one name; lines that cross change places."""
-    figure = Figure(figsize=(1.2 + 3.7 * len(found), 4.2), layout="constrained")
+    figure = Figure(figsize=(1.2 + 4.2 * len(found), 4.6), layout="constrained")
     panels = figure.subplots(1, len(found), squeeze=False)[0]
     for axes, (dataset, ruler) in zip(panels, found, strict=True):
         by_height = _positions(found[0][1], ruler)
@@ -69,13 +69,14 @@ def definitions_figure(found: Sequence[tuple[str, Ruler]]) -> Figure:
         axes.set_ylim(bottom=0)
         axes.set_ylabel(ruler.name)
         axes.set_title(
-            f"{dataset}: {len(ruler.values)} methods, {ruler.n_flips} of {ruler.n_pairs} pairs flip",
+            f"{dataset}: {len(ruler.values)} methods, {ruler.n_flips} of {ruler.n_pairs} pairs change places",
             loc="left",
             fontsize=10,
         )
         _plain(axes)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="upper left", frameon=False, fontsize=9)
+        if named:
+            place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": len(named)}
+            axes.legend(frameon=False, fontsize=9, columnspacing=1.2, handlelength=1.6, **place)
     return figure
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from benchmark.dataset_ids import kind_of
-from benchmark.findings.evidence import METRIC, Study
-from benchmark.findings.words import code, counted, listed, number
 from benchmark.reporting.comparison import Row
 from benchmark.reporting.exposure import exposure
+from benchmark.reporting.findings.evidence import METRIC, Study
+from benchmark.reporting.findings.words import code, counted, listed, number
 from benchmark.reporting.footnotes import N_CLASSES_ENOUGH
 from benchmark.tuning import N_TRIALS
 from datasets.published.dataset import PublishedDataset

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from benchmark.findings.evidence import METRIC, REFERENCE, Study
-from benchmark.findings.orders import order
-from benchmark.findings.ruler import Definition, Ruler, headline, rulers
-from benchmark.findings.steps import Steps
-from benchmark.findings.words import code, counted, listed, number, table
 from benchmark.reporting.comparison import Comparison
+from benchmark.reporting.findings.evidence import METRIC, REFERENCE, Study
+from benchmark.reporting.findings.orders import order
+from benchmark.reporting.findings.ruler import Definition, Ruler, headline, rulers
+from benchmark.reporting.findings.steps import Steps
+from benchmark.reporting.findings.words import code, counted, listed, number, table
 from metrics.definitions import parse
 
 _SCALED = "map@200"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import fmean, median
 
-from benchmark.findings.evidence import UnderDefinition
 from benchmark.records import StoredRun
+from benchmark.reporting.findings.evidence import UnderDefinition
 from benchmark.reporting.joining import newest
 from benchmark.rescore import rescore
 from metrics.definitions import FAMILIES, parse
@@ -60,7 +60,7 @@ class Ruler:
 
     @property
     def dominant(self) -> tuple[Definition, float] | None:
-        """The definition that makes most of the range, and the median range without it; None without one."""
+        """Without which less than a third of the range is left, and what is left; None without such."""
         if len(self.definitions) < 3:
             return None
         left = {}
@@ -68,7 +68,7 @@ class Ruler:
             rests = [[*values[:position], *values[position + 1 :]] for values in self.values.values()]
             left[own] = median(max(rest) - min(rest) for rest in rests)
         found = min(left.items(), key=lambda item: item[1])
-        return found if found[1] < self.median_range / 2 else None
+        return found if found[1] < self.median_range / 3 else None
 
 
 def rulers(readings: Mapping[str, Sequence[UnderDefinition]]) -> tuple[Ruler, ...]:

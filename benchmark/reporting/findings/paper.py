@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.findings.evidence import PAPER, REFERENCE, UNTRAINED, Study
-from benchmark.findings.words import code, counted, evidence, interval, listed, number, table
 from benchmark.reporting.conclusions import Outcome, outcome, p_text
+from benchmark.reporting.findings.evidence import PAPER, REFERENCE, UNTRAINED, Study
+from benchmark.reporting.findings.words import code, counted, evidence, interval, listed, number, table
 from benchmark.reporting.pairwise import Pair, Pairwise
 
 VERDICTS = {
     Outcome.HIGHER: "better than",
     Outcome.LOWER: "worse than",
-    Outcome.OPEN: "open whether different from",
+    Outcome.OPEN: "undecided against",
     Outcome.NOT_SHOWN: "not told apart from",
     Outcome.SAME: "the same as",
 }

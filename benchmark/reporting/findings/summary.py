@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
-from benchmark.findings.against_reference import by_outcome
-from benchmark.findings.evidence import PAPER, REFERENCE, Study
-from benchmark.findings.orders import shared_order
-from benchmark.findings.paper import VERDICTS, ablation_summary, paper_pair
-from benchmark.findings.ruler import Ruler
-from benchmark.findings.ruler_text import main_ruler
-from benchmark.findings.steps import Steps
-from benchmark.findings.words import code, counted, interval, listed, number, row_code
 from benchmark.reporting.conclusions import Outcome, outcome
+from benchmark.reporting.findings.against_reference import by_outcome
+from benchmark.reporting.findings.evidence import PAPER, REFERENCE, Study
+from benchmark.reporting.findings.orders import shared_order
+from benchmark.reporting.findings.paper import VERDICTS, ablation_summary, paper_pair
+from benchmark.reporting.findings.ruler import Ruler
+from benchmark.reporting.findings.ruler_text import main_ruler
+from benchmark.reporting.findings.steps import Steps
+from benchmark.reporting.findings.words import code, counted, interval, listed, number, row_code
 
 
 def summary(studies: Sequence[Study], steps: Mapping[str, Steps]) -> str:
@@ -31,7 +31,9 @@ def _against_reference(study: Study) -> str:
     groups, n = by_outcome(study.main), len(study.main.pairs)
     better = groups[Outcome.HIGHER]
     head = f"On {study.dataset} ({counted(study.n_classes, 'test class', 'test classes')})"
-    if len(better) == n:
+    if n == 1:
+        first = f"its one method is {'' if better else 'not shown to be '}better than {code(REFERENCE)}"
+    elif len(better) == n:
         first = f"all {n} methods are better than {code(REFERENCE)}"
     elif better:
         named = listed(f"{row_code(pair.row)} ({interval(pair.difference)})" for pair in better[:3])
@@ -80,15 +82,14 @@ def _ruler(studies: Sequence[Study], steps: Mapping[str, Steps]) -> Iterator[str
     found = [(study.dataset, own) for study in studies if (own := main_ruler(study)) is not None]
     if not found:
         return
-    sizes = listed(
-        f"{number(own.median_range)} on {dataset}, where {own.n_flips} of {own.n_pairs} pairs change places"
-        for dataset, own in found
-    )
+    apart = listed(f"{number(own.median_range)} on {dataset}, {code(own.name)}," for dataset, own in found)
+    flips = listed(f"{own.n_flips} of {own.n_pairs}" for _, own in found)
     rises = [f"{number(own.median)} for {code(name)}" for name, own in steps.items()]
     beside = f" The median rise between published records is {listed(rises)}." if rises else ""
     yield (
-        "Definitions of mean average precision that published code computes lie apart, for one and the same "
-        f"ranking and in the median over methods, by {sizes}.{_without(found)}{beside}"
+        "Published code computes mean average precision by several definitions. For one and the same ranking "
+        f"they lie {apart} apart, in the median over methods{_without(found)}, and {flips} pairs of methods "
+        f"change places between them.{beside}"
     )
 
 
@@ -99,4 +100,4 @@ def _without(found: Sequence[tuple[str, Ruler]]) -> str:
     if len(dominant) < len(found) or len(kinds) != 1:
         return ""
     rests = listed(number(rest) for _, rest in dominant)
-    return f" Without {code(f'/{kinds.pop()}')} it is {rests}."
+    return f" (without {code(f'/{kinds.pop()}')}: {rests})"

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
-from benchmark.findings.evidence import PAPER, REFERENCE, Study
-from benchmark.findings.groups import half_width
-from benchmark.findings.words import code, counted, evidence, interval, listed, number, row_code, table
 from benchmark.reporting.class_effects import ClassEffect
 from benchmark.reporting.conclusions import Outcome, outcome, p_text, signed
+from benchmark.reporting.findings.evidence import PAPER, REFERENCE, Study
+from benchmark.reporting.findings.groups import half_width
+from benchmark.reporting.findings.words import (
+    code,
+    counted,
+    evidence,
+    interval,
+    listed,
+    number,
+    row_code,
+    table,
+)
 from benchmark.reporting.pairwise import Pair, Pairwise
 from benchmark.reporting.table_layout import DASH
 

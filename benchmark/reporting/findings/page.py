@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.findings.across import agreement, seeds_and_classes, side_information_text
-from benchmark.findings.against_reference import all_differences, classes, named_evidence, outcomes
-from benchmark.findings.evidence import METRIC, REFERENCE, Evidence, PublishedValue, Study, study
-from benchmark.findings.figures import definitions_figure, differences_figure, png
-from benchmark.findings.limits import limits
-from benchmark.findings.paper import paper_text
-from benchmark.findings.ruler import Ruler
-from benchmark.findings.ruler_text import definitions_text, main_ruler, other_rulers, steps_text
-from benchmark.findings.steps import published_steps
-from benchmark.findings.summary import summary
-from benchmark.findings.words import code
 from benchmark.reporting.conclusions import ALPHA
+from benchmark.reporting.findings.across import agreement, seeds_and_classes, side_information_text
+from benchmark.reporting.findings.against_reference import all_differences, classes, named_evidence, outcomes
+from benchmark.reporting.findings.evidence import METRIC, REFERENCE, Evidence, PublishedValue, Study, study
+from benchmark.reporting.findings.figures import definitions_figure, differences_figure, png
+from benchmark.reporting.findings.limits import limits
+from benchmark.reporting.findings.paper import paper_text
+from benchmark.reporting.findings.ruler import Ruler
+from benchmark.reporting.findings.ruler_text import definitions_text, main_ruler, other_rulers, steps_text
+from benchmark.reporting.findings.steps import published_steps
+from benchmark.reporting.findings.summary import summary
+from benchmark.reporting.findings.words import code
 
 PAGE = "findings.md"
 DIFFERENCES = "findings-differences.png"
@@ -86,7 +86,7 @@ def _how_to_read() -> str:
         f"**How to read.** Scores are {code(METRIC)}, from 0 to 1, means over splits and seeds. Brackets are "
         "95 % intervals whose unit is the class ([how](intervals.md)). *Better* and *worse* take two things: "
         f"the interval of the difference to {code(REFERENCE)} leaves out 0, and a sign-flip test over "
-        f"classes gives p ≤ {ALPHA}. *Open*: one of the two. Every p is after Holm's correction for all "
+        f"classes gives p ≤ {ALPHA}. *Open*: one of the two alone, or they point opposite ways. Every p is after Holm's correction for all "
         f"methods of its table. {code(REFERENCE)} learns two means: it takes the mean sketch and the mean "
         "photo of the seen classes from the features and ranks by cosine. It is what training has to beat."
     )

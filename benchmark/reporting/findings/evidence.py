@@ -86,11 +86,11 @@ def study(evidence: Evidence) -> Study:
     names = ", ".join(by_dataset(evidence.runs)) or "none"
     if len(by_dataset(evidence.runs)) != 1:
         raise BenchmarkError(f"findings take the runs of one data set at a time, got {names}.")
-    real = [run for run in evidence.runs if run.record.protocol.codes == "real"]
+    real = [run for run in evidence.runs if _codes(run) == "real"]
     whole = [run for run in real if _is_whole(run)]
     variants = [run for run in real if run.record.method == PAPER]
     has_both = {PAPER, UNTRAINED} <= {run.record.method for run in whole}
-    coded = sorted((run for run in evidence.runs if run not in real), key=_codes)
+    coded = sorted((run for run in evidence.runs if _codes(run) != "real" and _is_whole(run)), key=_codes)
     return Study(
         main=pairwise(whole, reference=REFERENCE, metric=METRIC),
         untrained=pairwise(whole, row=PAPER, reference=UNTRAINED, metric=METRIC) if has_both else None,
@@ -101,7 +101,7 @@ def study(evidence: Evidence) -> Study:
         ),
         coded=tuple(
             compare(list(runs), reference=REFERENCE, metric_ids=[METRIC])
-            for _, runs in groupby((run for run in coded if _is_whole(run)), key=_codes)
+            for _, runs in groupby(coded, key=_codes)
         ),
         readings=evidence.readings,
     )

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from benchmark.findings.evidence import REFERENCE, Study
-from benchmark.findings.groups import Groups, Spread, side_information, spread
-from benchmark.findings.orders import halves, shared_order
-from benchmark.findings.words import code, counted, interval, listed, number, row_code
 from benchmark.reporting.conclusions import Outcome, outcome
+from benchmark.reporting.findings.evidence import REFERENCE, Study
+from benchmark.reporting.findings.groups import Groups, Spread, side_information, spread
+from benchmark.reporting.findings.orders import halves, shared_order
+from benchmark.reporting.findings.words import code, counted, interval, listed, number, row_code
 from benchmark.reporting.fold_values import Interval
 
 _NO_SEMANTICS = "no semantics"  # in the name of a variant that is left without class vectors
@@ -128,8 +128,8 @@ def _side(dataset: str, own: Groups) -> str:
     best = [max(group, key=lambda pair: pair.cell.value).row for group in (own.with_any, own.without)]
     return (
         f"- on {dataset} the {len(own.with_any)} with it are {_direction(own.difference)} the "
-        f"{len(own.without)} without ({interval(own.difference)}); the best are {row_code(best[0])} and "
-        f"{row_code(best[1])}"
+        f"{len(own.without)} without ({interval(own.difference)}); the best with it is "
+        f"{row_code(best[0])}, without it {row_code(best[1])}"
     )
 
 
