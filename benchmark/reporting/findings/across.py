@@ -32,10 +32,7 @@ def seeds_and_classes(studies: Sequence[Study]) -> str:
         f"difference to {code(REFERENCE)} by {number(own.classes)}"
         for dataset, own in found
     )
-    return (
-        f"In standard deviations, pooled over {_methods(found)}: {sides}. {_limiting(found)} More seeds do "
-        "not make up for few classes, and an interval over seeds alone would say too much."
-    )
+    return f"In standard deviations, pooled over {_methods(found)}: {sides}. {_limiting(found)}"
 
 
 def side_information_text(studies: Sequence[Study]) -> str:
@@ -111,7 +108,10 @@ def _methods(found: Sequence[tuple[str, Spread]]) -> str:
 def _limiting(found: Sequence[tuple[str, Spread]]) -> str:
     of_classes = [own.classes > own.seeds for _, own in found]
     if all(of_classes):
-        return "The classes, not the seeds, limit what can be said."
+        return (
+            "The classes, not the seeds, limit what can be said: more seeds do not make up for few classes, "
+            "and an interval over seeds alone would promise too much."
+        )
     if not any(of_classes):
         return "The seeds limit what can be said at least as much as the classes do."
     where = listed(dataset for (dataset, _), more in zip(found, of_classes, strict=True) if not more)
@@ -121,7 +121,7 @@ def _limiting(found: Sequence[tuple[str, Spread]]) -> str:
 def _controlled(studies: Sequence[Study]) -> str:
     variants = [pair.row.variant for study in studies if study.ablation for pair in study.ablation.pairs]
     named = [f"“{variant}”" for variant in variants if _NO_SEMANTICS in variant]
-    return f" The one that compares it is {listed(named)}, below." if named else ""
+    return f" The nearest to that is {listed(named)}, below." if named else ""
 
 
 def _side(dataset: str, own: Groups) -> str:

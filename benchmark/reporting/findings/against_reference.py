@@ -59,7 +59,9 @@ def named_evidence(studies: Sequence[Study]) -> str:
         groups = by_outcome(study.main)
         for kind in (Outcome.HIGHER, Outcome.OPEN):
             for pair in groups[kind]:
-                lines.append(f"{row_code(pair.row)}, {_LABELS[kind]} on {study.dataset}: {evidence(pair)}.")
+                title = pair.row.card.get("title", pair.row.method)
+                name = f"{row_code(pair.row)}, {title}"
+                lines.append(f"{name}, {_LABELS[kind]} on {study.dataset}: {evidence(pair)}.")
         lines.append(_resolution(study))
     return "\n".join(f"- {line}" for line in lines)
 
@@ -92,8 +94,9 @@ def classes(studies: Sequence[Study]) -> str:
         for pair in watched(study.main)
     ]
     caution = (
-        f"These extremes are picked after the fact from many classes of few queries ({_queries(studies)}): "
-        "on new sketches they would come out smaller. They show where to look, not what holds."
+        f"These extremes are picked after the fact from all classes, each of few queries "
+        f"({_queries(studies)}): on new sketches they would come out smaller. They show where to look, not "
+        "what holds."
     )
     header = ("data set", "method", "better/worse", "largest gains", "largest losses")
     return f"{table(header, rows, n_words=5)}\n\n{caution}"

@@ -59,10 +59,15 @@ def _backbone(studies: Sequence[Study]) -> Iterator[str]:
         kind = "features fine-tuned on seen classes" if tuned else "frozen features"
         seen = " ".join(_exposed(study) for study in own)
         yield (
-            f"**One backbone**, {code(backbone)}, {kind}, trained on {labels}: what a method gains "
-            "by training its own backbone is not in these rows. A class that the method has not seen may be "
-            f"one that the backbone has. {seen}"
+            f"**The backbone**, {code(backbone)}, {kind}, trained on {labels}: what a method gains "
+            f"by training its own backbone is not in these rows{_on_pictures(own)}. A "
+            f"class that the method has not seen may be one that the backbone has. {seen}"
         )
+
+
+def _on_pictures(studies: Sequence[Study]) -> str:
+    names = [name for name, row in _rows(studies).items() if row.card.get("input") == "images"]
+    return f"; {listed(map(code, names))} alone read{'s' * (len(names) == 1)} pictures" if names else ""
 
 
 def _exposed(study: Study) -> str:

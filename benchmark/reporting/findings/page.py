@@ -12,8 +12,9 @@ from benchmark.reporting.findings.figures import definitions_figure, differences
 from benchmark.reporting.findings.limits import limits
 from benchmark.reporting.findings.paper import paper_text
 from benchmark.reporting.findings.ruler import Ruler
-from benchmark.reporting.findings.ruler_text import definitions_text, main_ruler, other_rulers, steps_text
+from benchmark.reporting.findings.ruler_text import definitions_text, main_ruler, other_rulers
 from benchmark.reporting.findings.steps import published_steps
+from benchmark.reporting.findings.steps_text import steps_text
 from benchmark.reporting.findings.summary import summary
 from benchmark.reporting.findings.words import code
 
@@ -53,7 +54,8 @@ def _page(studies: Sequence[Study], published: Sequence[PublishedValue]) -> str:
     parts = [
         "# Findings",
         "What the records of this repository let a reader believe, and what not. Code makes this page from "
-        "the records: no number and no verdict is typed by hand.",
+        "the records: no number and no verdict is typed by hand. Tables with every metric: "
+        "[results/reference](../results/reference).",
         summary(studies, steps),
         _how_to_read(),
         "## 1. On equal terms",
@@ -71,6 +73,7 @@ def _page(studies: Sequence[Study], published: Sequence[PublishedValue]) -> str:
         "### The paper's method and its parts",
         paper_text(studies),
         "## 2. How much the ruler could explain",
+        "The ruler is the definition of the metric: papers print one name for several.",
         definitions_text(studies),
         *([f"![Every method under each definition]({DEFINITIONS})"] if _with_ruler(studies) else []),
         steps_text(studies, steps),
@@ -86,7 +89,8 @@ def _how_to_read() -> str:
         f"**How to read.** Scores are {code(METRIC)}, from 0 to 1, means over splits and seeds. Brackets are "
         "95 % intervals whose unit is the class ([how](intervals.md)). *Better* and *worse* take two things: "
         f"the interval of the difference to {code(REFERENCE)} leaves out 0, and a sign-flip test over "
-        f"classes gives p ≤ {ALPHA}. *Open*: one of the two alone, or they point opposite ways. Every p is after Holm's correction for all "
-        f"methods of its table. {code(REFERENCE)} learns two means: it takes the mean sketch and the mean "
-        "photo of the seen classes from the features and ranks by cosine. It is what training has to beat."
+        f"classes gives p ≤ {ALPHA}. *Open*: one of the two alone, or they point opposite ways. Every p is "
+        "after Holm's correction for all methods of its table, unless it says otherwise. "
+        f"{code(REFERENCE)} learns two means: it takes the mean sketch and the mean photo of the seen "
+        "classes from the features and ranks by cosine. It is what training has to beat."
     )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 
 from benchmark.reporting.comparison import Comparison
+from benchmark.reporting.conclusions import signed
 from benchmark.reporting.findings.evidence import METRIC, REFERENCE, Study
 from benchmark.reporting.findings.orders import order
 from benchmark.reporting.findings.ruler import Definition, Ruler, headline, rulers
-from benchmark.reporting.findings.steps import Steps
 from benchmark.reporting.findings.words import code, counted, listed, number, table
-from metrics.definitions import parse
-
-_SCALED = "map@200"
-"""The published name that a cut of about a third of a class stands for."""
+from metrics.definitions import Family, parse
 
 
 def n_positives(study: Study) -> float:
@@ -37,22 +34,10 @@ def definitions_text(studies: Sequence[Study]) -> str:
     return "\n\n".join([table(header, rows, n_words=3), *_remarks(studies)])
 
 
-def steps_text(studies: Sequence[Study], steps: Mapping[str, Steps]) -> str:
-    """Hold the ruler's range against the rises that papers report under the same ambiguous name."""
-    if not steps:
-        return "No published numbers were given to compare with."
-    lines = [_step_line(name, own) for name, own in steps.items()]
-    found = [(study.dataset, own) for study in studies if (own := main_ruler(study)) is not None]
-    if found and _SCALED in steps:
-        lines += [_held_against(dataset, own, steps[_SCALED]) for dataset, own in found]
-        lines.append(_conclusion([own for _, own in found], steps[_SCALED]))
-    return " ".join(lines)
-
-
 def other_rulers(studies: Sequence[Study]) -> str:
     """What the records show of codes, gallery and backbone; and what they do not."""
-    coded = [_codes(study, table_) for study in studies for table_ in study.coded]
-    lines = [line for line in coded if line]
+    found = [line for study in studies for coded in study.coded if (line := _codes(study, coded))]
+    lines = [f"As binary codes, scores change by {listed(found)}."] if found else []
     backbones = {study.main.comparison.backbone for study in studies}
     galleries = {(study.dataset, study.main.comparison.protocol.protocol) for study in studies}
     alone = [
@@ -90,21 +75,37 @@ def _remarks(studies: Sequence[Study]) -> list[str]:
     found = [own for study in studies for own in rulers(study.readings)]
     metrics = {metric for own in found for metric, _ in own.definitions}
     families = {metric.partition("/")[2]: parse(metric).family for metric in sorted(metrics)}
-    users = [f"{code(f'/{key}')} = {own.formula} ({own.used_by})" for key, own in families.items() if key]
-    remarks = [f"Definitions, and whose code computes them: {'; '.join(users)}."]
+    users = [f"{code(f'/{key}')}, {_difference(own)} ({own.used_by})" for key, own in families.items() if key]
+    remarks = [f"Definitions of average precision, and whose code computes them: {'; '.join(users)}."]
     few = [
         f"about {round(n_positives(study))} photos on {study.dataset}"
         for study in studies
-        if any((own.cut or 0) > n_positives(study) for own in rulers(study.readings))
+        if any((own.cut or 0) > n_positives(study) and _divides_by_k(own) for own in rulers(study.readings))
     ]
     if few:
         remarks[0] += (
-            f" A class has {listed(few)}: at a cut above that, division by k caps the score, and the "
-            "range is larger than on published galleries of hundreds of photos a class. The smaller cut, "
-            "about a third of a class as 200 is of Sketchy's, is the one to read."
+            f" A class has {listed(few)}: at a cut above that, division by k caps the score, and the range "
+            f"is larger than on published galleries of hundreds of photos a class.{_cut_to_read(studies)}"
         )
     flips = [line for study in studies if (own := main_ruler(study)) and (line := _flip(study, own))]
     return [*remarks, *([" ".join(flips)] if flips else [])]
+
+
+def _difference(family: Family) -> str:
+    """What sets a family apart, from its title."""
+    return family.title.partition(", ")[2]
+
+
+def _divides_by_k(ruler: Ruler) -> bool:
+    return any(metric.endswith("/k") for metric, _ in ruler.definitions)
+
+
+def _cut_to_read(studies: Sequence[Study]) -> str:
+    parts = [(own.cut or 0) / n_positives(study) for study in studies if (own := main_ruler(study))]
+    if not all(part <= 1 for part in parts):
+        return ""
+    like = " It is about as large a part of a class as 200 is on Sketchy, a third."
+    return f" The smaller cut is the one to read.{like if all(0.25 <= part <= 0.5 for part in parts) else ''}"
 
 
 def _flip(study: Study, ruler: Ruler) -> str:
@@ -131,59 +132,15 @@ def _share(study: Study, ruler: Ruler) -> str:
     )
 
 
-def _conclusion(found: Sequence[Ruler], steps: Steps) -> str:
-    """Whether the ruler could hide or feign a gain of the usual size."""
-    larger = [own.median_range > steps.median for own in found]
-    if not any(larger):
-        return (
-            "A change of definition moves a score less than the usual gain: it cannot explain most of them."
-        )
-    if not all(larger):
-        return (
-            "Whether a change of definition is as large as a gain of the usual size depends on the data set: "
-            "it is on one of these and not on another."
-        )
-    text = (
-        "A table that mixes definitions therefore cannot tell a gain of the usual size from a change of "
-        "definition. That does not make published gains unreal: within one definition they stand."
-    )
-    dominant = [own.dominant for own in found]
-    kinds = {one[0][0].partition("/")[2] for one in dominant if one is not None}
-    if len(kinds) == 1 and all(one is not None and one[1] < steps.median for one in dominant):
-        text += (
-            f" It takes {code(f'/{kinds.pop()}')} in the mixture: the others differ by less than that gain."
-        )
-    return text
-
-
-def _step_line(name: str, steps: Steps) -> str:
-    low, high = steps.quartiles
-    return (
-        f"In {counted(steps.n_protocols, 'test')} that papers give one name, the best published {code(name)} "
-        f"rises from one record year to the next by {number(steps.median)} in the median "
-        f"({counted(len(steps.rises), 'rise')}, middle half {number(low)} to {number(high)})."
-    )
-
-
-def _held_against(dataset: str, ruler: Ruler, steps: Steps) -> str:
-    size = ruler.median_range
-    return (
-        f"On {dataset} the definition alone moves one ranking's {code(ruler.name)} by {number(size)} (median "
-        f"of {counted(len(ruler.values), 'method')}): {steps.n_below(size)} of these {len(steps.rises)} "
-        f"{code(steps.metric)} rises are smaller."
-    )
-
-
 def _codes(study: Study, coded: Comparison) -> str:
     real = {row.name: row.mean[METRIC].value for row in study.main.comparison.rows if METRIC in row.mean}
     binary = {row.name: row.mean[METRIC].value for row in coded.rows if METRIC in row.mean}
     names = [name for name in real if name in binary]
     if not names:
         return ""
-    drops = [real[name] - binary[name] for name in names]
+    changes = [binary[name] - real[name] for name in names]
     found = order([real[name] for name in names], [binary[name] for name in names])
     return (
-        f"As codes ({coded.protocol.codes}) the {len(names)} methods run with them on {study.dataset} lose "
-        f"{number(min(drops))} to {number(max(drops))}, and {found.n_opposite} of {found.n_pairs} pairs "
-        "change places."
+        f"{signed(min(changes))} to {signed(max(changes))} on {study.dataset} ({coded.protocol.codes}, "
+        f"{counted(len(names), 'method')}), where {found.n_opposite} of {found.n_pairs} pairs change places"
     )

@@ -82,14 +82,18 @@ def _ruler(studies: Sequence[Study], steps: Mapping[str, Steps]) -> Iterator[str
     found = [(study.dataset, own) for study in studies if (own := main_ruler(study)) is not None]
     if not found:
         return
-    apart = listed(f"{number(own.median_range)} on {dataset}, {code(own.name)}," for dataset, own in found)
+    moves = listed(f"{number(own.median_range)} ({code(own.name)} on {dataset})" for dataset, own in found)
     flips = listed(f"{own.n_flips} of {own.n_pairs}" for _, own in found)
     rises = [f"{number(own.median)} for {code(name)}" for name, own in steps.items()]
-    beside = f" The median rise between published records is {listed(rises)}." if rises else ""
+    beside = (
+        f" From one record year to the next, the best published value rises by {listed(rises)} (median)."
+        if rises
+        else ""
+    )
     yield (
-        "Published code computes mean average precision by several definitions. For one and the same ranking "
-        f"they lie {apart} apart, in the median over methods{_without(found)}, and {flips} pairs of methods "
-        f"change places between them.{beside}"
+        "Published code computes mean average precision by several definitions. Between them one and the "
+        f"same ranking moves by {moves}, in the median over methods{_without(found)}; {flips} pairs of "
+        f"methods change places.{beside}"
     )
 
 
@@ -100,4 +104,4 @@ def _without(found: Sequence[tuple[str, Ruler]]) -> str:
     if len(dominant) < len(found) or len(kinds) != 1:
         return ""
     rests = listed(number(rest) for _, rest in dominant)
-    return f" (without {code(f'/{kinds.pop()}')}: {rests})"
+    return f", and without {code(f'/{kinds.pop()}')} by {rests}"

@@ -48,7 +48,7 @@ def test_numbers_are_those_of_the_classes_and_p_is_holms(world):
     least = 3 * 2 / 2**N_CLASSES
     sums = np.abs([np.dot(signs, _MIXED) for signs in itertools.product((1, -1), repeat=N_CLASSES)])
     p_mixed = np.mean(sums >= abs(_MIXED.sum()) - 1e-9)
-    line = next(line for line in page.splitlines() if line.startswith("- `cca`, better"))
+    line = next(line for line in page.splitlines() if line.startswith("- `cca`, CCA, better"))
     assert f"+{_GAINS.mean():.3f} [" in line
     assert f"p = {least:.2g}, better in 10 and worse in 0 of 10 classes." in line
     row = next(line for line in page.splitlines() if line.startswith("| `ridge` |"))
@@ -112,6 +112,18 @@ def test_readings_and_published_numbers_decide_what_is_said_of_the_ruler(world):
     assert "0 of these 1 `map@200` rises are smaller" in other
     assert "cannot explain most of them" in other
     assert "cannot tell a gain" not in other
+
+
+def test_codes_are_another_ruler_where_there_are_runs_with_them(world, make_run):
+    evidence = world({"zscmr": np.full(N_CLASSES, 0.1)})
+    coded = [
+        make_run(method, scores={"map@all": [value] * 4}, protocol={"codes": "itq, 64 bits"})
+        for method, value in (("centred", 0.45), ("zscmr", 0.4))
+    ]
+    page = findings([type(evidence)((*evidence.runs, *coded))])
+    # 0.5 becomes 0.45 and 0.6 becomes 0.4: the two change places.
+    assert "scores change by -0.200 to -0.050 on toy (itq, 64 bits, 2 methods), where 1 of 1 pairs" in page
+    assert "hold nothing with binary codes, another gallery" in findings([evidence])
 
 
 def test_without_readings_and_published_numbers_nothing_is_said_of_them(world):
