@@ -87,15 +87,15 @@ def _yardstick(one: str, other: str, within: tuple[float, float], across: float)
         return f"{noisy} does not even agree with itself: too few classes to compare orders with."
     # Two noisy measures of one thing correlate by the root of the product of their reliabilities.
     expected = math.sqrt(within[0] * within[1])
-    head = f"If the true order were the same on both, about {expected:.2f} could be expected across:"
+    head = f"If the true order were the same on both, about {expected:.2f} could be expected across"
     if across > expected - _ABOUT:
         return (
-            f"{head} the few classes of {noisy} are enough to explain where the orders differ, and an order "
-            "that depends on the data set is not shown."
+            f"{head}, and that much is found: the few classes of {noisy} are enough to explain where the "
+            "orders differ, and an order that depends on the data set is not shown."
         )
     if across < min(within):
-        return f"{head} they agree less with each other than with themselves: the order depends on the data."
-    return f"{head} they agree less than that; how much of the gap is chance is not tested here."
+        return f"{head}; they agree less with each other than with themselves: the order depends on the data."
+    return f"{head}; they agree less than that, and how much of the gap is chance is not tested here."
 
 
 def _methods(found: Sequence[tuple[str, Spread]]) -> str:

@@ -155,7 +155,8 @@ def _rows(studies: Sequence[Study]) -> dict[str, Row]:
 
 
 def _kinds(kinds: Counter[str]) -> str:
-    names = {"reimplementation": "reimplementations", "baseline": "baselines of our own", "port": "ports"}
-    given = [f"{n} {names.get(kind, kind)}" for kind, n in kinds.most_common()]
+    given = [
+        f"{counted(n, kind)}{' of our own' if kind == 'baseline' else ''}" for kind, n in kinds.most_common()
+    ]
     absent = [] if kinds["port"] or kinds["wrapper"] else ["none of the authors' own code"]
     return listed([*given, *absent])

@@ -18,8 +18,9 @@ def steps_text(studies: Sequence[Study], steps: Mapping[str, Steps]) -> str:
     """Hold the ruler's range against the rises that papers report under the same ambiguous name."""
     if not steps:
         return "No published numbers were given to compare with."
+    rises = listed(map(_step_line, steps.values()))
     lines = [
-        f"The best published value rises from one record year to the next, {listed(map(_step_line, steps.values()))}. "
+        f"The best published value rises from one record year to the next, {rises}. "
         "Tests that papers give one name count as one, so that these series may mix definitions themselves."
     ]
     found = [(study.dataset, own) for study in studies if (own := main_ruler(study)) is not None]

@@ -109,6 +109,12 @@ def test_flips_are_pairs_whose_order_is_not_the_same_under_all_definitions():
     assert found.median_range == pytest.approx(np.median([max(v) - min(v) for v in values.values()]))
 
 
+def test_a_tie_under_one_definition_is_no_change_of_places():
+    definitions = [("map@20/hits", "query"), ("map@20/k", "query")]
+    (found,) = rulers(_readings({"a": (0.3, 0.2), "b": (0.1, 0.2)}, definitions))
+    assert (found.n_flips, found.widest_flip) == (0, None)
+
+
 def test_only_definitions_of_published_code_that_all_rows_have_are_compared():
     definitions = [("map@20/k", "query"), ("map@20/r", "query"), ("map@20/hits", "class"), ("p@100", "query")]
     assert rulers(_readings({"a": (0.1, 0.2, 0.3, 0.4)}, definitions)) == ()
