@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 METRIC = "map@all"
 SEEDS = (0, 1, 2)
+N_TRIALS = 30
 N_FINALISTS = 3
 
 Report = Callable[[Attempt], None]
@@ -38,7 +39,7 @@ def tune_method(
     where: Where,
     display: SuiteDisplay,
     *,
-    n_trials: int = 30,
+    n_trials: int = N_TRIALS,
     overwrite: bool = False,
 ) -> tuple[Path, ...]:
     """Search for a method on each split of a suite; return the configurations written.

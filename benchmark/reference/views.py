@@ -22,6 +22,7 @@ _OUTCOMES = {
     "lower": "lower",
     "not shown": "not told apart",
     "open": "interval and test disagree",
+    "same": "the same in every class",
 }
 
 
@@ -79,6 +80,7 @@ def in_words(found: Pairwise) -> str:
         "lower": "lower",
         "not shown": "not told apart from it",
         "open": "open, because interval and test disagree",
+        "same": "the same in every class",
     }
     texts = [f"{words}: {', '.join(told[name])}" for name, words in parts.items() if name in told]
     return (

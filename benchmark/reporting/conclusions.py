@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from itertools import combinations
-from typing import Literal
 
 from benchmark.reporting.comparison import Row
 from benchmark.reporting.footnotes import Note, footnotes
@@ -18,21 +18,33 @@ ALPHA = 0.05
 _NOT_SHOWN = ("Chance", "Missing")
 
 
+class Outcome(StrEnum):
+    """What interval and test together say of a row against the reference."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    OPEN = "open"  # one of the two speaks for a difference, or they point opposite ways
+    NOT_SHOWN = "not shown"
+    SAME = "same"  # in every class
+
+
+def outcome(pair: Pair) -> Outcome:
+    """Say what is shown, which takes the interval and the test, both pointing one way."""
+    if pair.n_better == pair.n_worse == 0:
+        return Outcome.SAME
+    in_interval = pair.difference.ci_low > 0 or pair.difference.ci_high < 0
+    in_test = pair.p_holm <= ALPHA
+    if not in_interval and not in_test:
+        return Outcome.NOT_SHOWN
+    if not (in_interval and in_test) or _is_opposite(pair):
+        return Outcome.OPEN
+    return Outcome.HIGHER if pair.difference.value > 0 else Outcome.LOWER
+
+
 def conclusion(found: Pairwise, pair: Pair) -> str:
     """Say whether a row differs from the reference, which takes both interval and test, and on what terms."""
     where = f"On these {pair.n_classes} classes of {found.comparison.protocol.dataset}"
     return f"{where}, {_verdict(found, pair)}; {_terms(found, pair)}."
-
-
-def outcome(pair: Pair) -> Literal["higher", "lower", "not shown", "open"]:
-    """Say in a word how a row ranks against the reference; "open" where interval and test disagree."""
-    in_interval = pair.difference.ci_low > 0 or pair.difference.ci_high < 0
-    in_test = pair.p_holm <= ALPHA
-    if not in_interval and not in_test:
-        return "not shown"
-    if not in_interval or not in_test or pair.difference.value * pair.test.statistic < 0:
-        return "open"
-    return "higher" if pair.difference.value > 0 else "lower"
 
 
 def p_text(p: float) -> str:
@@ -92,25 +104,28 @@ def _test(found: Pairwise) -> str:
 
 def _verdict(found: Pairwise, pair: Pair) -> str:
     row, reference, metric = pair.row.name, found.reference.name, found.metric
-    if pair.n_better == pair.n_worse == 0:
+    shown = outcome(pair)
+    if shown is Outcome.SAME:
         return f"{row} and {reference} have the same {metric} in every class: nothing here tells them apart"
     evidence, low, high = _evidence(found, pair), pair.difference.ci_low, pair.difference.ci_high
-    found_so = outcome(pair)
-    if found_so == "not shown":
+    if shown is Outcome.NOT_SHOWN:
         return (
             f"no difference in {metric} between {row} and {reference} is shown ({evidence}), which does not "
             f"make them equal: anything from {signed(low)} to {signed(high)} is compatible with this "
             f"data{_attainable(found, pair)}"
         )
-    if found_so != "open":
-        return f"{row} ranks {found_so} than {reference} in {metric}: {evidence}"
-    is_opposite = pair.difference.value * pair.test.statistic < 0
+    if shown is not Outcome.OPEN:
+        return f"{row} ranks {shown} than {reference} in {metric}: {evidence}"
     why = (
         f"means over queries and over classes ({signed(pair.test.statistic)}) point opposite ways"
-        if is_opposite
+        if _is_opposite(pair)
         else _disagreement(found, pair)
     )
     return f"whether {row} and {reference} differ in {metric} stays open ({evidence}): {why}"
+
+
+def _is_opposite(pair: Pair) -> bool:
+    return pair.difference.value * pair.test.statistic < 0
 
 
 def _evidence(found: Pairwise, pair: Pair) -> str:

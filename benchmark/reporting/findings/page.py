@@ -1,0 +1,96 @@
+"""The findings page: records in, Markdown and figures out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmark.reporting.conclusions import ALPHA
+from benchmark.reporting.findings.across import agreement, seeds_and_classes, side_information_text
+from benchmark.reporting.findings.against_reference import all_differences, classes, named_evidence, outcomes
+from benchmark.reporting.findings.evidence import METRIC, REFERENCE, Evidence, PublishedValue, Study, study
+from benchmark.reporting.findings.figures import definitions_figure, differences_figure, png
+from benchmark.reporting.findings.limits import limits
+from benchmark.reporting.findings.paper import paper_text
+from benchmark.reporting.findings.ruler import Ruler
+from benchmark.reporting.findings.ruler_text import definitions_text, main_ruler, other_rulers
+from benchmark.reporting.findings.steps import published_steps
+from benchmark.reporting.findings.steps_text import steps_text
+from benchmark.reporting.findings.summary import summary
+from benchmark.reporting.findings.words import code
+
+PAGE = "findings.md"
+DIFFERENCES = "findings-differences.png"
+DEFINITIONS = "findings-definitions.png"
+
+
+def findings(references: Sequence[Evidence], published: Sequence[PublishedValue] = ()) -> str:
+    """Return the page. references: one for each data set, the first one leads.
+
+    Raises BenchmarkError for no data set, and where a data set cannot be compared (`evidence.study`).
+    """
+    return _page([study(one) for one in references], published)
+
+
+def findings_files(
+    references: Sequence[Evidence], published: Sequence[PublishedValue] = ()
+) -> dict[str, bytes]:
+    """Return the page and its figures by file name, to lie side by side. Raises as `findings` does."""
+    studies = [study(one) for one in references]
+    files = {
+        PAGE: _page(studies, published).encode(),
+        DIFFERENCES: png(differences_figure([one.main for one in studies])),
+    }
+    if shown := _with_ruler(studies):
+        files[DEFINITIONS] = png(definitions_figure(shown))
+    return files
+
+
+def _with_ruler(studies: Sequence[Study]) -> list[tuple[str, Ruler]]:
+    return [(one.dataset, own) for one in studies if (own := main_ruler(one)) is not None]
+
+
+def _page(studies: Sequence[Study], published: Sequence[PublishedValue]) -> str:
+    steps = published_steps(published)
+    parts = [
+        "# Findings",
+        "What the records of this repository let a reader believe, and what not. Code makes this page from "
+        "the records: no number and no verdict is typed by hand. Tables with every metric: "
+        "[results/reference](../results/reference).",
+        summary(studies, steps),
+        _how_to_read(),
+        "## 1. On equal terms",
+        outcomes(studies),
+        named_evidence(studies),
+        f"![Difference of every method to {REFERENCE}, with intervals]({DIFFERENCES})",
+        all_differences(studies),
+        "### On which classes",
+        classes(studies),
+        *(["### Do the data sets agree?", agreement(studies)] if len(studies) > 1 else []),
+        "### Seeds or classes?",
+        seeds_and_classes(studies),
+        "### Class vectors",
+        side_information_text(studies),
+        "### The paper's method and its parts",
+        paper_text(studies),
+        "## 2. How much the ruler could explain",
+        "The ruler is the definition of the metric: papers print one name for several.",
+        definitions_text(studies),
+        *([f"![Every method under each definition]({DEFINITIONS})"] if _with_ruler(studies) else []),
+        steps_text(studies, steps),
+        other_rulers(studies),
+        "## 3. What may not be concluded",
+        limits(studies),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _how_to_read() -> str:
+    return (
+        f"**How to read.** Scores are {code(METRIC)}, from 0 to 1, means over splits and seeds. Brackets are "
+        "95 % intervals whose unit is the class ([how](intervals.md)). *Better* and *worse* take two things: "
+        f"the interval of the difference to {code(REFERENCE)} leaves out 0, and a sign-flip test over "
+        f"classes gives p ≤ {ALPHA}. *Open*: one of the two alone, or they point opposite ways. Every p is "
+        "after Holm's correction for all methods of its table, unless it says otherwise. "
+        f"{code(REFERENCE)} learns two means: it takes the mean sketch and the mean photo of the seen "
+        "classes from the features and ranks by cosine. It is what training has to beat."
+    )
