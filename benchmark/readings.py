@@ -13,7 +13,6 @@ import numpy as np
 import metrics
 from benchmark.embedding_files import OPTIONAL, Embeddings
 from benchmark.errors import BenchmarkError
-from datasets.array_checks import Array
 from metrics.definitions import FAMILIES, parse
 from metrics.evaluation import Evaluation
 from metrics.protocols import PROTOCOLS, Averaging, Protocol, Reading
@@ -124,23 +123,13 @@ class Ranking:
         n_positives = found.n_relevant
         if parse(metric).family.relevance == "instance" and found.n_instances is not None:
             n_positives = found.n_instances
-        return expected_by_chance(metric, averaging, found.n_ranked, n_positives, self.queries.labels)
-
-
-def expected_by_chance(
-    metric: str, averaging: Averaging, n_ranked: Array, n_positives: Array, labels: Array
-) -> float:
-    """The expectation of a metric under a random order, averaged over queries or over classes.
-
-    n_ranked, n_positives, labels: (Q,) items that a query ranks, positives among them, its class.
-    """
-    counts, query = np.unique(np.stack([n_ranked, n_positives]), axis=1, return_inverse=True)
-    values = np.array([_chance(metric, int(n), int(r)) for n, r in counts.T])[query]
-    has_positives = n_positives > 0
-    values, labels = values[has_positives], labels[has_positives]
-    if averaging == "class":
-        values = np.array([values[labels == label].mean() for label in np.unique(labels)])
-    return float(values.mean()) if values.size else math.nan
+        counts, query = np.unique(np.stack([found.n_ranked, n_positives]), axis=1, return_inverse=True)
+        values = np.array([_chance(metric, int(n), int(r)) for n, r in counts.T])[query]
+        has_positives = n_positives > 0
+        values, labels = values[has_positives], self.queries.labels[has_positives]
+        if averaging == "class":
+            values = np.array([values[labels == label].mean() for label in np.unique(labels)])
+        return float(values.mean()) if values.size else math.nan
 
 
 @cache

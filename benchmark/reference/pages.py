@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.reference.blocks import References
-from benchmark.reference.store import FOLDER, Reference, reference_datasets
+from benchmark.reference.findings import findings_definitions, findings_differences, findings_text
+from benchmark.reference.store import FOLDER, reference_datasets
 from benchmark.reference.views import comparison_of, pairwise_of
+from benchmark.reporting.comparison import Comparison
+from benchmark.reporting.findings.page import DEFINITIONS, DIFFERENCES, PAGE
 from benchmark.reporting.pairwise_text import render_pairwise
 from benchmark.reporting.plots import bars, pr_curves
 from benchmark.reporting.tables import render
@@ -17,6 +21,7 @@ from benchmark.reporting.tables import render
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+DOCS = Path("docs")
 WITH_BLOCKS = (Path("README.md"),)
 """Documents of which parts are written; the rest is written by hand."""
 
@@ -31,11 +36,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of one data set."""
+    """A figure. datasets: whose results it shows."""
 
     path: Path
-    dataset: str
-    draw: Callable[[Reference], Figure]
+    datasets: tuple[str, ...]
+    draw: Callable[[References], Figure]
 
 
 def dataset_page(dataset: str) -> Callable[[References], str]:
@@ -67,14 +72,22 @@ def dataset_page(dataset: str) -> Callable[[References], str]:
     return text
 
 
-PAGES = tuple(Page(FOLDER / f"{dataset}.md", dataset_page(dataset)) for dataset in reference_datasets())
+def _of_dataset(dataset: str, draw: Callable[[Comparison], Figure], references: References) -> Figure:
+    return draw(comparison_of(references[dataset]))
+
+
+PAGES = (
+    *(Page(FOLDER / f"{dataset}.md", dataset_page(dataset)) for dataset in reference_datasets()),
+    Page(DOCS / PAGE, findings_text),
+)
 """All of them; another page is one more entry: its path, and a function from references to its text."""
 
-PICTURES = tuple(
-    Picture(FOLDER / f"{dataset}-{kind}.png", dataset, draw)
-    for dataset in reference_datasets()
-    for kind, draw in (
-        ("bars", lambda reference: bars(comparison_of(reference))),
-        ("pr", lambda reference: pr_curves(comparison_of(reference))),
-    )
+PICTURES = (
+    *(
+        Picture(FOLDER / f"{dataset}-{kind}.png", (dataset,), partial(_of_dataset, dataset, draw))
+        for dataset in reference_datasets()
+        for kind, draw in (("bars", bars), ("pr", pr_curves))
+    ),
+    Picture(DOCS / DIFFERENCES, reference_datasets(), findings_differences),
+    Picture(DOCS / DEFINITIONS, reference_datasets(), findings_definitions),
 )

@@ -95,14 +95,14 @@ def _differing(own: str, other: str) -> tuple[str, str]:
 
 def _drawn(picture: Picture, references: References) -> bytes:
     content = io.BytesIO()
-    figure = picture.draw(references[picture.dataset])
+    figure = picture.draw(references)
     metadata = {_SOURCE: _source(picture, references), "Software": None}
     figure.savefig(content, format="png", dpi=DPI, bbox_inches="tight", metadata=metadata)
     return content.getvalue()
 
 
 def _source(picture: Picture, references: References) -> str:
-    return f"{picture.dataset}.json, sha256 {references[picture.dataset].sha256[:12]}"
+    return ", ".join(f"{name}.json {references[name].sha256[:12]}" for name in picture.datasets)
 
 
 def _source_of(path: Path) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmark.errors import BenchmarkError
 from benchmark.records import StoredRun
 from benchmark.reference.compact import Facts, packed, unpacked
-from benchmark.reference.rulers import RunReadings, packed_readings, unpacked_readings
+from benchmark.reference.rulers import Readings, packed_readings, unpacked_readings
 from benchmark.suite import load_suite
 from datasets.files import write_whole
 
@@ -34,14 +35,14 @@ class Reference:
     """The reference results of a data set.
 
     suites: name of a suite -> its runs, which `compare` and `pairwise` take as they take runs on disk.
-    readings: one ranking under many definitions, of the suite `full`. of_older_source: identities of the runs
+    readings: rows of the suite `full` under many definitions. of_older_source: identities of the runs
     that an older version of their method's code made. sha256: of the file; files of equal content are equal,
     so that what was computed of one serves for the other.
     """
 
     dataset: str
     suites: Mapping[str, tuple[StoredRun, ...]]
-    readings: tuple[RunReadings, ...]
+    readings: Readings
     of_older_source: frozenset[str]
     sha256: str
 
@@ -119,7 +120,7 @@ def read_reference(source: Path | str) -> Reference:
 def write_reference(
     path: Path,
     suites: Mapping[str, Sequence[StoredRun]],
-    readings: Iterable[RunReadings] = (),
+    readings: Readings = MappingProxyType({}),
     *,
     of_older_source: Collection[str] = (),
 ) -> Path:

@@ -28,7 +28,7 @@ def findings(references: Sequence[Evidence], published: Sequence[PublishedValue]
 
     Raises BenchmarkError for no data set, and where a data set cannot be compared (`evidence.study`).
     """
-    return _page([study(one) for one in references], published)
+    return page([study(one) for one in references], published)
 
 
 def findings_files(
@@ -37,19 +37,21 @@ def findings_files(
     """Return the page and its figures by file name, to lie side by side. Raises as `findings` does."""
     studies = [study(one) for one in references]
     files = {
-        PAGE: _page(studies, published).encode(),
+        PAGE: page(studies, published).encode(),
         DIFFERENCES: png(differences_figure([one.main for one in studies])),
     }
-    if shown := _with_ruler(studies):
+    if shown := with_ruler(studies):
         files[DEFINITIONS] = png(definitions_figure(shown))
     return files
 
 
-def _with_ruler(studies: Sequence[Study]) -> list[tuple[str, Ruler]]:
+def with_ruler(studies: Sequence[Study]) -> list[tuple[str, Ruler]]:
+    """The data sets of which there are readings, and the metric whose definitions are compared."""
     return [(one.dataset, own) for one in studies if (own := main_ruler(one)) is not None]
 
 
-def _page(studies: Sequence[Study], published: Sequence[PublishedValue]) -> str:
+def page(studies: Sequence[Study], published: Sequence[PublishedValue]) -> str:
+    """Return the page of data sets that were compared already."""
     steps = published_steps(published)
     parts = [
         "# Findings",
@@ -75,7 +77,7 @@ def _page(studies: Sequence[Study], published: Sequence[PublishedValue]) -> str:
         "## 2. How much the ruler could explain",
         "The ruler is the definition of the metric: papers print one name for several.",
         definitions_text(studies),
-        *([f"![Every method under each definition]({DEFINITIONS})"] if _with_ruler(studies) else []),
+        *([f"![Every method under each definition]({DEFINITIONS})"] if with_ruler(studies) else []),
         steps_text(studies, steps),
         other_rulers(studies),
         "## 3. What may not be concluded",

@@ -1,0 +1,59 @@
+"""The findings page and its figures, from reference results and published numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from benchmark.published.numbers import UNKNOWN, read_published
+from benchmark.reference.blocks import References
+from benchmark.reference.store import Reference
+from benchmark.reporting.findings.evidence import Evidence, PublishedValue, Study, study
+from benchmark.reporting.findings.figures import definitions_figure, differences_figure
+from benchmark.reporting.findings.page import page, with_ruler
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def findings_text(references: References) -> str:
+    """Return the page."""
+    return page(_studies(references), published_values())
+
+
+def findings_differences(references: References) -> Figure:
+    """Draw the differences of all methods to `centred`, on every data set."""
+    return differences_figure([one.main for one in _studies(references)])
+
+
+def findings_definitions(references: References) -> Figure:
+    """Draw every method under each definition."""
+    return definitions_figure(with_ruler(_studies(references)))
+
+
+def published_values() -> tuple[PublishedValue, ...]:
+    """Real-valued published numbers of a year, by what papers call the same test: so many unseen classes.
+
+    That is what a reader of their tables takes for one protocol, whatever the class list and the definition.
+    """
+    found = []
+    for number in read_published():
+        n_classes = re.search(r"\d+", number.split)
+        is_plain = (number.codes, number.setting, number.direction) == ("real", "zs", "sketch2photo")
+        if is_plain and n_classes and number.year != UNKNOWN:
+            protocol = f"{number.dataset}, {n_classes[0]} classes"
+            value = PublishedValue(protocol, number.metric, int(number.year), number.value, number.system)
+            found.append(value)
+    return tuple(found)
+
+
+def _studies(references: References) -> Sequence[Study]:
+    return [_study(reference) for reference in references.values()]
+
+
+@cache
+def _study(reference: Reference) -> Study:
+    runs = {run.record.identity: run for runs in reference.suites.values() for run in runs}
+    return study(Evidence(tuple(runs.values()), reference.readings))
