@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from datasets.seen import N_TEACHER_CLASSES, SeenData
@@ -68,3 +70,27 @@ def world() -> World:
 @pytest.fixture
 def raw_world() -> World:
     return make_world(is_raw=True)
+
+
+@pytest.fixture
+def uneven(world) -> SeenData:
+    """Photos with more numbers than sketches, so that no network can be taken for another."""
+    seen = world.seen
+    more = torch.randn(len(seen.photos), 5, generator=torch.Generator().manual_seed(3))
+    return dataclasses.replace(seen, photos=torch.hstack([seen.photos, more]))
+
+
+@pytest.fixture
+def moved_by() -> Callable[[nn.Module, Tensor], set[str]]:
+    """Which parts of an objective a loss has a gradient for that is not 0: their names, to the first dot."""
+
+    def moved_by(objective: nn.Module, loss: Tensor) -> set[str]:
+        objective.zero_grad()
+        loss.backward()
+        return {
+            name.partition(".")[0]
+            for name, parameter in objective.named_parameters()
+            if parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)
+        }
+
+    return moved_by

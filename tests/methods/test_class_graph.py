@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from itertools import combinations
 
 import numpy as np
@@ -7,7 +8,13 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from methods.parts.graphs import ClassGraphConvolution, minimum_spanning_tree, normalised_adjacency
+from methods.parts.graphs import (
+    ClassGraphConvolution,
+    GraphConvolution,
+    minimum_spanning_tree,
+    normalised_adjacency,
+    similarity_graph,
+)
 
 
 def unit_rows(n: int, *, seed: int) -> torch.Tensor:
@@ -66,3 +73,51 @@ def test_graph_convolution_follows_its_formula():
     hat = normalised_adjacency(minimum_spanning_tree(vectors)).numpy()
     expected = hat @ np.maximum(hat @ vectors.numpy() @ first, 0) @ second
     np.testing.assert_allclose(layer(vectors).detach(), expected, atol=1e-6)
+
+
+def graph_by_hand(vectors: list[list[float]], temperature: float) -> list[list[float]]:
+    similarity = [[math.exp(-(math.dist(v, w) ** 2) / temperature) for w in vectors] for v in vectors]
+    degrees = [sum(row) for row in similarity]
+    return [
+        [a / math.sqrt(degrees[i] * degrees[j]) for j, a in enumerate(row)]
+        for i, row in enumerate(similarity)
+    ]
+
+
+# More than 25 rows, where torch takes a product of matrices for distances.
+@pytest.mark.parametrize("n", [5, 40])
+@pytest.mark.parametrize("temperature", [0.1, 2.0])
+def test_similarity_graph_is_the_normalised_exponential_of_square_distances(n, temperature):
+    vectors = torch.cat([unit_rows(n, seed=2), unit_rows(2, seed=2)])  # two stand in it twice
+    found = similarity_graph(vectors, temperature=temperature)
+    np.testing.assert_allclose(found, graph_by_hand(vectors.tolist(), temperature), atol=2e-5)
+
+
+def test_similarity_graph_leaves_the_roots_of_its_degrees_as_they_are():
+    """D^-½ A D^-½ · D^½ 1 = D^-½ A 1 = D^½ 1: what is propagated neither grows nor fades."""
+    vectors = unit_rows(6, seed=3)
+    similarity = (-torch.cdist(vectors, vectors).square() / 0.5).exp()
+    roots = similarity.sum(dim=1).sqrt()
+    torch.testing.assert_close(similarity_graph(vectors, temperature=0.5) @ roots, roots)
+
+
+def test_similarity_graph_of_a_low_temperature_joins_equal_vectors_alone():
+    vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    expected = [[0.5, 0.0, 0.5], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5]]
+    np.testing.assert_allclose(similarity_graph(vectors, temperature=1e-3), expected, atol=1e-6)
+
+
+def test_similarity_graph_of_a_high_temperature_joins_all_alike():
+    found = similarity_graph(unit_rows(4, seed=0), temperature=1e6)
+    np.testing.assert_allclose(found, np.full((4, 4), 1 / 4), atol=1e-5)
+
+
+def test_a_layer_of_the_graph_mixes_nodes_and_then_their_numbers():
+    layer = GraphConvolution(2, 3)
+    nodes, propagation = [[1.0, -2.0], [0.5, 3.0]], [[0.9, 0.1], [0.3, 0.6]]
+    found = layer(torch.tensor(nodes), torch.tensor(propagation)).tolist()
+    for i, row in enumerate(propagation):
+        mixed = [sum(p * node[k] for p, node in zip(row, nodes, strict=True)) for k in range(2)]
+        for weights, number in zip(layer.weight.tolist(), found[i], strict=True):
+            expected = sum(w * m for w, m in zip(weights, mixed, strict=True))
+            assert number == pytest.approx(expected, abs=1e-6)

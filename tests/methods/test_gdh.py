@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
 from torch import Tensor
@@ -18,14 +16,6 @@ from methods.parts.pairs import PairBatch, PairSampler
 N_PAIRS, WIDTH, N_PHOTO = 16, 5, 29
 SMALL = {"hidden": 8, "width": WIDTH, "dropout": 0.0, "generator_hidden": 6}
 OFF = {"lambda_adversarial": 0.0, "lambda_cycle": 0.0, "lambda_quantisation": 0.0, "lambda_class": 0.0}
-
-
-@pytest.fixture
-def uneven(world):
-    """Photos with more numbers than sketches, so that no network can be taken for another."""
-    seen = world.seen
-    more = torch.randn(len(seen.photos), 5, generator=torch.Generator().manual_seed(3))
-    return dataclasses.replace(seen, photos=torch.hstack([seen.photos, more]))
 
 
 @pytest.fixture
