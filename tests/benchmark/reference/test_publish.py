@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.errors import BenchmarkError
 from benchmark.reference.blocks import BLOCKS, with_blocks
-from benchmark.reference.pages import PAGES, PICTURES
+from benchmark.reference.pages import DOCS, PAGES, PICTURES
 from benchmark.reference.publish import differences, publish
 from benchmark.reference.store import FOLDER, ROOT, read_references, reference_datasets, reference_path
 
@@ -21,7 +21,8 @@ MIB = 1024 * 1024
 def checkout(tmp_path: Path) -> Path:
     """A copy of what is made, and of what it is made from."""
     shutil.copy(ROOT / "README.md", tmp_path)
-    shutil.copytree(ROOT / FOLDER, tmp_path / FOLDER)
+    for folder in (FOLDER, DOCS):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     return tmp_path
 
 
@@ -44,7 +45,8 @@ def test_an_altered_number_a_lost_page_and_a_foreign_figure_are_named(checkout: 
     assert altered.startswith(f"README.md, line {n_line}: has ")
     assert "0.999" in altered
     assert number[0] in altered.partition("give")[2]
-    assert foreign.startswith(f"{PICTURES[1].path}: drawn from {PICTURES[-1].dataset}.json")
+    assert foreign.startswith(f"{PICTURES[1].path}: drawn from ")
+    assert f"{PICTURES[-1].datasets[-1]}.json" in foreign.partition(", not from")[0]
     assert set(publish(checkout)) == {readme, page, figure}
     assert (readme.read_text(), page.read_bytes()) == (text, (ROOT / PAGES[0].path).read_bytes())
 
