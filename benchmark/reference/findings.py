@@ -34,7 +34,7 @@ def findings_definitions(references: References) -> Figure:
 
 
 def published_values() -> tuple[PublishedValue, ...]:
-    """Real-valued published numbers of a year, by what papers call the same test: so many unseen classes.
+    """Real-valued published mAP of a known year, by what papers call the same test: so many unseen classes.
 
     That is what a reader of their tables takes for one protocol, whatever the class list and the definition.
     """
@@ -42,7 +42,8 @@ def published_values() -> tuple[PublishedValue, ...]:
     for number in read_published():
         n_classes = re.search(r"\d+", number.split)
         is_plain = (number.codes, number.setting, number.direction) == ("real", "zs", "sketch2photo")
-        if is_plain and n_classes and number.year != UNKNOWN:
+        is_average_precision = number.metric.startswith("map@")
+        if is_plain and is_average_precision and n_classes and number.year != UNKNOWN:
             protocol = f"{number.dataset}, {n_classes[0]} classes"
             value = PublishedValue(protocol, number.metric, int(number.year), number.value, number.system)
             found.append(value)

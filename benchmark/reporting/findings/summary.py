@@ -65,9 +65,17 @@ def _paper(studies: Sequence[Study]) -> Iterator[str]:
         yield " ".join(
             [
                 f"{code(PAPER)}, the paper's method, is {listed(places)}.",
-                *(f"{ablation_summary(study.ablation)}." for study in studies if study.ablation is not None),
+                *(
+                    f"On {study.dataset}, {_lower(ablation_summary(study.ablation))}."
+                    for study in studies
+                    if study.ablation is not None
+                ),
             ]
         )
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 def _order(one: Study, other: Study) -> str:
