@@ -349,6 +349,21 @@ def test_maps_are_centred_by_the_mean_over_seen_items_and_places_of_their_modali
     assert not torch.allclose(fitted.sketch_mean, fitted.photo_mean, atol=0.01)
 
 
+def test_it_is_trained_on_centred_maps(seen):
+    trained_on = []
+
+    class Recording(Doodle2Search):
+        def Objective(self, config, centred):
+            trained_on.append(centred)
+            return AttentionObjective(config, centred)
+
+    Recording(DoodleConfig(**{**SMALL, "epochs": 1})).fit(seen, seed=0, progress=FitProgress())
+    for maps in (trained_on[0].sketches, trained_on[0].photos):
+        assert maps.shape == (4, 1280, 7, 7)
+        assert maps.float().mean(dim=(0, 2, 3)).abs().max() < 1e-3
+        assert maps.float().std() > 0.1
+
+
 def test_pictures_pass_the_network_the_mean_and_the_encoder_of_their_modality(fitted, seen, maps):
     for embed, items, mean, encoder in (
         (fitted.embed_sketches, seen.sketches, fitted.sketch_mean, fitted.sketch_encoder),
