@@ -169,6 +169,23 @@ def test_a_term_moves_what_it_passes(uneven, batch, moved_by, term, parts):
     assert moved_by(objective, objective(batch)[term]) == parts
 
 
+def test_bits_are_drawn_towards_what_both_encoders_say(uneven, batch, monkeypatch):
+    """The gradient of b in ((f - b)² + (g - b)²) / 2 is 2b - f - g, over the numbers of bits and of pairs."""
+    generator = torch.Generator().manual_seed(4)
+    drawn = (torch.rand(N_PAIRS, WIDTH, generator=generator) < 0.5).float().requires_grad_()
+    monkeypatch.setattr("methods.zsih.drawn_bits", lambda probabilities: drawn)
+    objective = build(uneven)
+    objective(batch)["encoders"].backward()
+    of_sketches = objective.sketch_encoder.encoder(batch.sketches).tolist()
+    of_photos = objective.photo_encoder.encoder(batch.photos).tolist()
+    for row, gradient, f, g in zip(drawn.tolist(), drawn.grad.tolist(), of_sketches, of_photos, strict=True):
+        expected = [
+            (2 * bit - sigmoid(x) - sigmoid(y)) / (N_PAIRS * WIDTH)
+            for bit, x, y in zip(row, f, g, strict=True)
+        ]
+        assert gradient == pytest.approx(expected, abs=1e-7)
+
+
 # Codes.
 
 
