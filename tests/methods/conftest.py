@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from datasets.seen import N_TEACHER_CLASSES, SeenData
+from methods.parts.pairs import PairBatch
 
 N_FEATURES, N_LATENT, N_SEEN, N_UNSEEN, N_PER_CLASS = 24, 6, 12, 4, 12
 
@@ -78,6 +80,21 @@ def uneven(world) -> SeenData:
     seen = world.seen
     more = torch.randn(len(seen.photos), 5, generator=torch.Generator().manual_seed(3))
     return dataclasses.replace(seen, photos=torch.hstack([seen.photos, more]))
+
+
+def root_mean_square(features: Tensor) -> float:
+    numbers = [x for row in features.tolist() for x in row]
+    return math.sqrt(sum(x * x for x in numbers) / len(numbers))
+
+
+@pytest.fixture
+def scaled(uneven, batch) -> PairBatch:
+    """The test's batch with features in units of the root mean square of all seen ones, by hand."""
+    return dataclasses.replace(
+        batch,
+        sketches=batch.sketches / root_mean_square(uneven.sketches),
+        photos=batch.photos / root_mean_square(uneven.photos),
+    )
 
 
 @pytest.fixture

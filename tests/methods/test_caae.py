@@ -52,30 +52,32 @@ def surprise(judgement: float, *, is_real: bool) -> float:
 
 
 @pytest.mark.parametrize("lambda_adversarial", [1.0, 0.3])
-def test_codes_want_to_be_taken_for_noise(uneven, batch, lambda_adversarial):
+def test_codes_want_to_be_taken_for_noise(uneven, batch, scaled, lambda_adversarial):
     objective = build(uneven, lambda_adversarial=lambda_adversarial)
-    judged = judgements(objective, codes(objective, batch))
+    judged = judgements(objective, codes(objective, scaled))
     expected = lambda_adversarial * sum(surprise(j, is_real=True) for j in judged) / N_PAIRS
     assert objective(batch)["adversarial"].item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_discriminator_takes_noise_for_real_and_codes_for_made(objective, batch):
+def test_the_discriminator_takes_noise_for_real_and_codes_for_made(objective, batch, scaled):
     noise = torch.randn(N_PAIRS, WIDTH, generator=torch.Generator().manual_seed(9))
     expected = sum(surprise(j, is_real=True) for j in judgements(objective, noise))
-    expected += sum(surprise(j, is_real=False) for j in judgements(objective, codes(objective, batch)))
+    expected += sum(surprise(j, is_real=False) for j in judgements(objective, codes(objective, scaled)))
     torch.manual_seed(9)
     assert objective.discriminator_loss(batch).item() == pytest.approx(expected / N_PAIRS, rel=1e-5)
 
 
-def test_photos_are_made_again_of_codes_that_are_not_random(uneven, batch):
+def test_photos_are_made_again_of_codes_that_are_not_random(uneven, batch, scaled):
     objective = build(uneven, lambda_sketch=2.5)
     with torch.no_grad():
-        made = objective.made.decoder(codes(objective, batch), batch.sketches)
+        made = objective.made.decoder(codes(objective, scaled), scaled.sketches)
         returned = objective.made.regressor(made)
     of_photos = of_sketches = 0.0
     for i in range(N_PAIRS):
-        of_photos += math.dist(made[i].tolist(), batch.photos[i].tolist()) ** 2
-        of_sketches += math.dist(returned[i].tolist(), batch.sketches[i].tolist()) ** 2
+        of_photos += math.dist(made[i].tolist(), scaled.photos[i].tolist()) ** 2 / scaled.photos.shape[1]
+        of_sketches += (
+            math.dist(returned[i].tolist(), scaled.sketches[i].tolist()) ** 2 / scaled.sketches.shape[1]
+        )
     found = objective(batch)
     assert set(found) == {"adversarial", "reconstruction", "sketch"}
     assert found["reconstruction"].item() == pytest.approx(of_photos / N_PAIRS, rel=1e-5)

@@ -67,30 +67,30 @@ def made_photos(objective: CVAEObjective, batch: PairBatch) -> list[list[float]]
 
 
 @pytest.mark.parametrize("lambda_kl", [1.0, 0.3])
-def test_codes_are_kept_like_noise_by_their_weighted_divergence(uneven, batch, lambda_kl):
+def test_codes_are_kept_like_noise_by_their_weighted_divergence(uneven, batch, scaled, lambda_kl):
     objective = build(uneven, lambda_kl=lambda_kl)
     expected = 0.0
-    for mean, log_variance in gaussians(objective, batch):
+    for mean, log_variance in gaussians(objective, scaled):
         for m, v in zip(mean, log_variance, strict=True):
             expected += (m**2 + math.exp(v) - 1 - v) / 2
     found = objective(batch)["divergence"].item()
     assert found == pytest.approx(lambda_kl * expected / N_PAIRS, rel=1e-5)
 
 
-def test_photos_are_made_again_of_drawn_codes_and_sketches(objective, batch, drawn_by_hand):
+def test_photos_are_made_again_of_drawn_codes_and_sketches(objective, batch, scaled, drawn_by_hand):
     expected = 0.0
-    for made, photo in zip(made_photos(objective, batch), batch.photos.tolist(), strict=True):
-        expected += math.dist(made, photo) ** 2
+    for made, photo in zip(made_photos(objective, scaled), scaled.photos.tolist(), strict=True):
+        expected += math.dist(made, photo) ** 2 / len(photo)
     assert objective(batch)["reconstruction"].item() == pytest.approx(expected / N_PAIRS, rel=1e-5)
 
 
 @pytest.mark.parametrize("lambda_sketch", [1.0, 2.5])
-def test_of_a_made_photo_the_sketch_is_made_again(uneven, batch, drawn_by_hand, lambda_sketch):
+def test_of_a_made_photo_the_sketch_is_made_again(uneven, batch, scaled, drawn_by_hand, lambda_sketch):
     objective, expected = build(uneven, lambda_sketch=lambda_sketch), 0.0
     first, last = objective.made.regressor.layers[0], objective.made.regressor.layers[-1]
-    for made, sketch in zip(made_photos(objective, batch), batch.sketches.tolist(), strict=True):
+    for made, sketch in zip(made_photos(objective, scaled), scaled.sketches.tolist(), strict=True):
         returned = linear(last, [max(0.0, x) for x in linear(first, made)])
-        expected += math.dist(returned, sketch) ** 2
+        expected += math.dist(returned, sketch) ** 2 / len(sketch)
     found = objective(batch)["sketch"].item()
     assert found == pytest.approx(lambda_sketch * expected / N_PAIRS, rel=1e-5)
 

@@ -66,18 +66,18 @@ def divergence(codes: Gaussians, others: Gaussians | None = None) -> float:
 
 @WEIGHTS
 def test_both_items_are_made_again_of_the_shared_and_their_own_exclusive_code(
-    uneven, batch, drawn_by_hand, weights
+    uneven, batch, scaled, drawn_by_hand, weights
 ):
     objective, expected = build(uneven, **weights), 0.0
     shared = drawn(gaussians(objective.both_shared, batch.photos, batch.sketches))
-    for items, exclusive, decoder in (
-        (batch.photos, objective.photo_exclusive, objective.photo_decoder),
-        (batch.sketches, objective.sketch_exclusive, objective.sketch_decoder),
+    for items, targets, exclusive, decoder in (
+        (batch.photos, scaled.photos, objective.photo_exclusive, objective.photo_decoder),
+        (batch.sketches, scaled.sketches, objective.sketch_exclusive, objective.sketch_decoder),
     ):
         own = drawn(gaussians(exclusive, items))
         codes = torch.tensor([a + b for a, b in zip(shared, own, strict=True)])
-        for made, wanted in zip(decoder(codes).tolist(), items.tolist(), strict=True):
-            expected += math.dist(made, wanted) ** 2 / N_PAIRS
+        for made, wanted in zip(decoder(codes).tolist(), targets.tolist(), strict=True):
+            expected += math.dist(made, wanted) ** 2 / len(wanted) / N_PAIRS
     weight = (weights["beta"] + weights["lambda_interaction"]) * weights["lambda_reconstruction"]
     assert objective(batch)["reconstruction"].item() == pytest.approx(weight * expected, rel=1e-5)
 

@@ -138,21 +138,23 @@ def test_generators_want_what_they_make_judged_1(uneven, batch, weight):
 
 
 @pytest.mark.parametrize("weight", [10.0, 3.0])
-def test_cycles_lead_from_items_to_codes_and_back_and_from_codes_to_items_and_back(uneven, batch, weight):
+def test_cycles_lead_from_items_to_codes_and_back_and_from_codes_to_items_and_back(
+    uneven, batch, scaled, weight
+):
     objective = build(uneven, lambda_cycle=weight)
     own, expected = made(objective, uneven, batch), 0.0
+    sketch_size = (batch.sketches / scaled.sketches).mean()
+    photo_size = (batch.photos / scaled.photos).mean()
     with torch.no_grad():
         cycles = (
-            (batch.sketches, objective.to_sketch(own["sketch codes"])),
-            (batch.photos, objective.to_photo(own["photo codes"])),
-            (own["real codes"], objective.sketch_encoder(own["sketches"])),
-            (own["real codes"], objective.photo_encoder(own["photos"])),
+            (scaled.sketches, objective.to_sketch(own["sketch codes"])),
+            (scaled.photos, objective.to_photo(own["photo codes"])),
+            (own["real codes"], objective.sketch_encoder(own["sketches"] * sketch_size)),
+            (own["real codes"], objective.photo_encoder(own["photos"] * photo_size)),
         )
     for original, returned in cycles:
-        numbers = original.flatten().tolist()
-        usual = math.sqrt(sum(x * x for x in numbers) / len(numbers))
-        errors = [abs(x - y) for x, y in zip(numbers, returned.flatten().tolist(), strict=True)]
-        expected += sum(errors) / len(errors) / usual
+        pairs = zip(original.flatten().tolist(), returned.flatten().tolist(), strict=True)
+        expected += sum(abs(x - y) for x, y in pairs) / original.numel()
     assert objective(batch)["cycles"].item() == pytest.approx(weight * expected, rel=1e-4)
 
 
@@ -174,14 +176,14 @@ def test_all_that_is_made_is_classified_by_classifiers_without_a_bias(uneven, ba
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.3])
-def test_codes_of_a_pair_count_twice_in_the_regression_and_items_in_units_of_their_mean_square(
-    uneven, batch, weight
+def test_codes_of_a_pair_count_twice_in_the_regression_and_items_in_units_of_their_usual_size(
+    uneven, batch, scaled, weight
 ):
     objective = build(uneven, lambda_regression=weight)
     own = made(objective, uneven, batch)
     expected = 2 * mean_square(own["sketch codes"], own["photo codes"])
-    for name, wanted in (("sketches", batch.sketches), ("photos", batch.photos)):
-        expected += mean_square(own[name], wanted) / mean_square(wanted, torch.zeros_like(wanted))
+    for name, wanted in (("sketches", scaled.sketches), ("photos", scaled.photos)):
+        expected += mean_square(own[name], wanted)
     assert objective(batch)["regression"].item() == pytest.approx(weight * expected, rel=1e-4)
 
 
@@ -203,10 +205,10 @@ def test_the_judge_of_codes_takes_those_of_classes_for_real_and_halves_what_two_
 
 @pytest.mark.parametrize("modality", ["sketch", "photo"])
 def test_the_judge_of_a_modality_takes_its_features_for_real_and_those_of_codes_for_made(
-    uneven, objective, batch, modality
+    uneven, objective, batch, scaled, modality
 ):
     judge = {"sketch": objective.sketch_discriminator, "photo": objective.photo_discriminator}[modality]
-    real = {"sketch": batch.sketches, "photo": batch.photos}[modality]
+    real = {"sketch": scaled.sketches, "photo": scaled.photos}[modality]
     name = {"sketch": "sketches", "photo": "photos"}[modality]
     fake = made(objective, uneven, batch)[name]
     expected = (judged(judge, real, 1.0) + judged(judge, fake, 0.0)) / 2

@@ -17,6 +17,11 @@ WIDTH, N_PHOTO = 5, 29
 METHODS = pytest.mark.parametrize("method", [CVAE, CAAE])
 
 
+def root_mean_square(features: torch.Tensor) -> float:
+    numbers = features.flatten().tolist()
+    return math.sqrt(sum(x * x for x in numbers) / len(numbers))
+
+
 def fitted(method: type[SketchToPhotoMethod], seen: SeenData, *, seed: int = 0) -> SketchToPhotoMethod:
     config = method.Config(hidden=8, width=WIDTH, epochs=1, batch=64)
     return method(config).fit(seen, seed=seed, progress=FitProgress())
@@ -27,17 +32,18 @@ def test_a_sketch_is_embedded_as_the_mean_of_a_hundred_decodes(uneven, method):
     own = fitted(method, uneven)
     sketches = uneven.sketches[:6]
     noise, decoder = own.sketch_encoder.noise, own.sketch_encoder.decoder
+    sketch_size, photo_size = root_mean_square(uneven.sketches), root_mean_square(uneven.photos)
     assert noise.shape == (100, WIDTH)
     mean = torch.zeros(6, N_PHOTO, dtype=torch.float64)
     for code in noise:
-        mean += decoder(code.expand(6, -1), sketches).double() / 100
+        mean += decoder(code.expand(6, -1), sketches / sketch_size).double() * photo_size / 100
     torch.testing.assert_close(own.embed_sketches(sketches).double(), mean.detach(), rtol=1e-4, atol=1e-6)
 
 
 def test_a_decode_and_its_mean_follow_the_formula_number_by_number():
     torch.manual_seed(0)
     decoder = Decoder(2, 3, 4, hidden=5)
-    encoder, sketch = MeanOfDecodes(decoder), [0.5, -1.0, 2.0]
+    encoder, sketch = MeanOfDecodes(decoder, torch.tensor(2.0), torch.tensor(3.0)), [0.5, -1.0, 2.0]
     of_code, of_sketch, output = (
         layer.weight.tolist() for layer in (decoder.of_code, decoder.of_sketch, decoder.output)
     )
@@ -48,12 +54,12 @@ def test_a_decode_and_its_mean_follow_the_formula_number_by_number():
                 0.0,
                 sum(map(math.prod, zip(a, code, strict=True)))
                 + bias
-                + sum(map(math.prod, zip(b, sketch, strict=True))),
+                + sum(weight * number / 2 for weight, number in zip(b, sketch, strict=True)),
             )
             for a, b, bias in zip(of_code, of_sketch, decoder.of_sketch.bias.tolist(), strict=True)
         ]
         for k, (row, bias) in enumerate(zip(output, decoder.output.bias.tolist(), strict=True)):
-            expected[k] += (sum(map(math.prod, zip(row, hidden, strict=True))) + bias) / 100
+            expected[k] += 3 * (sum(map(math.prod, zip(row, hidden, strict=True))) + bias) / 100
     assert encoder(torch.tensor([sketch])).squeeze(0).tolist() == pytest.approx(expected, abs=1e-5)
 
 
@@ -72,7 +78,7 @@ def test_photos_are_left_as_they_are(uneven, method):
 
 def test_the_noise_is_standard_normal():
     torch.manual_seed(0)
-    noise = MeanOfDecodes(Decoder(400, 3, 4, hidden=5)).noise
+    noise = MeanOfDecodes(Decoder(400, 3, 4, hidden=5), torch.ones(()), torch.ones(())).noise
     assert noise.mean().item() == pytest.approx(0.0, abs=5 / 200)  # 40,000 numbers
     assert noise.var().item() == pytest.approx(1.0, abs=5 * math.sqrt(2) / 200)
 
@@ -97,9 +103,9 @@ def test_the_noise_is_saved_with_the_model_and_embeds_as_before(uneven, tmp_path
 
 
 @METHODS
-def test_of_all_that_was_trained_the_decoder_and_its_noise_are_kept(uneven, method):
+def test_of_all_that_was_trained_the_decoder_its_noise_and_its_units_are_kept(uneven, method):
     kept = {name.split(".")[:2][1] for name in fitted(method, uneven).state()}
-    assert kept == {"decoder", "noise"}
+    assert kept == {"decoder", "noise", "sketch_size", "photo_size"}
 
 
 @METHODS

@@ -65,15 +65,38 @@ def graph_of(vectors: list[list[float]], temperature: float) -> list[list[float]
 # The fusion.
 
 
+def seen_of(sketches: torch.Tensor, photos: torch.Tensor) -> SeenData:
+    """Seen data of one class that holds these items alone."""
+    labels = torch.zeros(len(sketches), dtype=torch.int64)
+    return SeenData(
+        class_names=("one",),
+        sketches=sketches.clone(),
+        photos=photos.clone(),
+        sketch_labels=labels,
+        photo_labels=labels,
+        sketch_instances=None,
+        photo_instances=None,
+        class_vectors=None,
+        pairs="class",
+    )
+
+
+def root_mean_square(features: torch.Tensor) -> float:
+    numbers = features.flatten().tolist()
+    return math.sqrt(sum(x * x for x in numbers) / len(numbers))
+
+
 @pytest.mark.parametrize("temperature", [0.1, 1.5])
 @pytest.mark.parametrize("n_pairs", [1, 4])
 def test_the_fusion_multiplies_all_numbers_of_both_and_passes_them_twice_over_the_graph(temperature, n_pairs):
     torch.manual_seed(0)
     config = ZSIHConfig(hidden=3, width=2, n_fused=2, temperature=temperature)
-    fusion, generator = Fusion(config, 4, 5), torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(1)
     sketches, photos, vectors = (torch.randn(n_pairs, n, generator=generator) for n in (4, 5, 3))
+    fusion = Fusion(config, seen_of(sketches, photos))
+    own_sketches, own_photos = sketches / root_mean_square(sketches), photos / root_mean_square(photos)
     graph, nodes = graph_of(vectors.tolist(), temperature), []
-    for sketch, photo in zip(sketches.tolist(), photos.tolist(), strict=True):
+    for sketch, photo in zip(own_sketches.tolist(), own_photos.tolist(), strict=True):
         of_sketch = [max(0.0, x) for x in linear(fusion.of_sketch, sketch)]
         of_photo = [max(0.0, x) for x in linear(fusion.of_photo, photo)]
         products = [a * b for a in of_sketch for b in of_photo]
@@ -89,8 +112,8 @@ def test_the_fusion_multiplies_all_numbers_of_both_and_passes_them_twice_over_th
 @torch.no_grad()
 def test_pairs_of_a_class_hear_of_each_other_and_at_a_low_temperature_no_others_do():
     torch.manual_seed(0)
-    fusion = Fusion(ZSIHConfig(hidden=8, width=5, n_fused=4, temperature=1e-3), 6, 7)
     sketches, photos = torch.randn(3, 6), torch.randn(3, 7)
+    fusion = Fusion(ZSIHConfig(hidden=8, width=5, n_fused=4, temperature=1e-3), seen_of(sketches, photos))
     vectors = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     before = fusion(sketches, photos, vectors)
     sketches[0] += 3.0
@@ -129,8 +152,9 @@ def test_the_entropy_term_is_the_mean_log_probability_of_the_drawn_bits(
 def test_the_class_vector_is_decoded_from_the_bits(uneven, batch, thresholds, lambda_semantic):
     objective, expected = build(uneven, lambda_semantic=lambda_semantic), 0.0
     for row, label in zip(bits(objective, batch, thresholds), batch.labels.tolist(), strict=True):
-        decoded = linear(objective.semantic_decoder, row)
-        expected += math.dist(decoded, uneven.class_vectors[label].tolist()) ** 2
+        vector = uneven.class_vectors[label].tolist()
+        decoded = [x / math.sqrt(len(vector)) for x in linear(objective.semantic_decoder, row)]
+        expected += math.dist(decoded, vector) ** 2
     found = objective(batch)["semantic"].item()
     assert found == pytest.approx(lambda_semantic * expected / N_PAIRS, rel=1e-5)
 
