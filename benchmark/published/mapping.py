@@ -19,6 +19,8 @@ COLUMNS = (
 )  # fmt: skip
 _RERUN = re.compile(r"^(.*?) \(re-run by .*\)$")
 _NOTE = re.compile(r"\[(.*)\]$")
+_INDEX = re.compile(r" \(\w+ id \d+[^)]*\)$")
+"""The number of a source in an index that readers cannot look up."""
 
 
 def map_collection(path: Path, mapping_path: Path = MAPPING) -> tuple[PublishedNumber, ...]:
@@ -78,7 +80,7 @@ def _mapped(row: Mapping[str, str], mapping: Mapping[str, Any], where: str) -> P
         setting=name("setting", row["setting"]),
         definition=correction.get("definition", {}).get(metric) or of_system("definition", metric),
         value=float(row["value"]),
-        source=row["source"],
+        source=_INDEX.sub("", row["source"]),
         confidence=row["confidence"],
         flags=SEPARATOR.join(_flags(row, codes, mapping, correction)),
     )

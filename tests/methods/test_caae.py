@@ -51,6 +51,10 @@ def surprise(judgement: float, *, is_real: bool) -> float:
     return math.log(1 + math.exp(-judgement if is_real else judgement))
 
 
+def mean_square(a: list[float], b: list[float]) -> float:
+    return math.dist(a, b) ** 2 / len(a)
+
+
 @pytest.mark.parametrize("lambda_adversarial", [1.0, 0.3])
 def test_codes_want_to_be_taken_for_noise(uneven, batch, scaled, lambda_adversarial):
     objective = build(uneven, lambda_adversarial=lambda_adversarial)
@@ -74,7 +78,7 @@ def test_photos_are_made_again_of_codes_that_are_not_random(uneven, batch, scale
         returned = objective.made.regressor(made)
     of_photos = of_sketches = 0.0
     for i in range(N_PAIRS):
-        of_photos += math.dist(made[i].tolist(), scaled.photos[i].tolist()) ** 2 / scaled.photos.shape[1]
+        of_photos += mean_square(made[i].tolist(), scaled.photos[i].tolist())
         of_sketches += (
             math.dist(returned[i].tolist(), scaled.sketches[i].tolist()) ** 2 / scaled.sketches.shape[1]
         )
