@@ -14,7 +14,7 @@ from benchmark.registry import DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
 from benchmark.reporting.exposure import exposure
 from benchmark.reporting.first_stage import first_stage_text
-from benchmark.reporting.published import beside
+from benchmark.reporting.published import as_far_as_stated, beside
 from datasets.class_vectors import CLASS_VECTORS
 from datasets.contamination import total_sentence
 from datasets.given import ID as GIVEN
@@ -71,7 +71,7 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ("Chance", _chance(comparison)),
         ("Intervals", _intervals(comparison)),
         ("Differences", _differences(comparison)),
-        ("Published", "; ".join(_published(comparison))),
+        ("Published", _published(comparison)),
         ("Missing", "; ".join(_missing(comparison))),
         ("Left out", "; ".join(_left_out(comparison))),
         ("Unequal", "; ".join(_unequal(comparison))),
@@ -232,15 +232,14 @@ def _differences(comparison: Comparison) -> str:
     return f"none, because no run of '{comparison.reference}' is among these."
 
 
-def _published(comparison: Comparison) -> Iterator[str]:
-    """What keeps each paper's numbers from being compared with those measured here."""
-    flags: dict[str, dict[str, None]] = defaultdict(dict)
-    for one in beside(comparison):
-        flags[one.number.paper] |= dict.fromkeys(one.number.flags.split("; "))
-    is_part = any(fold.lacking for fold in comparison.folds)
-    for paper, of_paper in flags.items():
-        reasons = [*of_paper, *(["this copy of the data is not whole"] if is_part else [])]
-        yield f"numbers of {paper} are not ours and cannot be compared with them: {', '.join(reasons)}"
+def _published(comparison: Comparison) -> str:
+    """Which numbers of papers stand beside ours."""
+    if not as_far_as_stated(beside(comparison)):
+        return ""
+    return (
+        "numbers of the literature of which no stated term is another one here; a difference only where all "
+        "terms are stated. `table --published` shows the others."
+    )
 
 
 def _missing(comparison: Comparison) -> Iterator[str]:

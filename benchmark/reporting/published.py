@@ -1,84 +1,163 @@
-"""Published numbers beside measured ones: in a table of their own, with what keeps them from being compared.
-
-`results/published/*.csv`, one number a line: method, paper, source (where it was read), dataset, split,
-gallery, setting, direction, metric (ours that is nearest), wording (theirs), value, width, codes, flags
-(what differs or is not known, separated by "; ").
-"""
+"""Published numbers beside measured ones, with what keeps each from being compared."""
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from benchmark.reporting.comparison import Comparison, Row
+from benchmark.published.numbers import UNKNOWN, PublishedNumber, read_published
+from benchmark.reporting.comparison import Cell, Comparison, Row
 
 WHOLE = ("", "default", "paper")
 """Variants that are the method as it is, under a configuration of a name."""
-PUBLISHED_DIR = Path(__file__).parents[2] / "results" / "published"
 
 
 @dataclass(frozen=True)
-class PublishedNumber:
-    """One number of a paper; texts as in the file."""
+class Obstacle:
+    """Why two numbers have no difference. is_stated: terms differ; else one of them is not known."""
 
-    method: str
-    paper: str
-    source: str
-    dataset: str
-    split: str
-    gallery: str
-    setting: str
-    direction: str
-    metric: str
-    wording: str
-    value: float
-    width: str
-    codes: str
-    flags: str
+    text: str
+    is_stated: bool = True
 
 
 @dataclass(frozen=True)
 class Beside:
-    """A published number and the row of ours that it stands beside; measured is None without a mean."""
+    """A published number and the row of ours that it stands beside, None where none is of its method.
 
-    row: Row
-    number: PublishedNumber
-    measured: float | None
-
-
-def read_published(folder: Path = PUBLISHED_DIR) -> tuple[PublishedNumber, ...]:
-    """Read every file. Raises ValueError for a file whose columns are others than the fields above."""
-    names = [field.name for field in fields(PublishedNumber)]
-    found = []
-    for path in sorted(folder.glob("*.csv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            for line in csv.DictReader(file):
-                if list(line) != names:
-                    raise ValueError(f"{path}: columns must be {', '.join(names)}")
-                found.append(PublishedNumber(**{**line, "value": float(line["value"])}))  # type: ignore[arg-type]
-    return tuple(found)
-
-
-def beside(comparison: Comparison, numbers: tuple[PublishedNumber, ...] | None = None) -> tuple[Beside, ...]:
-    """Return the published numbers that were measured as a comparison's were, as far as is stated.
-
-    Equal are data set, gallery, setting, direction, width and kind of codes; relevance and queries are the
-    usual ones, and the row is the method as it is, not a variant of its losses.
+    metric, measured: ours of the same definition, or of the nearest one that was measured; None without.
     """
-    protocol = comparison.protocol
-    is_subset = "/" in protocol.protocol
-    if protocol.relevance != "category" or protocol.queries not in ("all", "loo") or is_subset:
-        return ()
-    terms = (protocol.dataset, protocol.setting, protocol.direction, str(protocol.width))
-    codes = protocol.codes.partition(",")[0]
+
+    number: PublishedNumber
+    row: Row | None
+    metric: str | None
+    measured: float | None
+    obstacles: tuple[Obstacle, ...]
+
+    @property
+    def difference(self) -> float | None:
+        """Ours minus theirs, where nothing keeps them from being compared."""
+        if self.measured is None or self.obstacles:
+            return None
+        return self.measured - self.number.value
+
+    @property
+    def reason(self) -> str:
+        """Why there is no difference; empty where there is one."""
+        return "; ".join(obstacle.text for obstacle in self.obstacles)
+
+
+def beside(comparison: Comparison, numbers: Sequence[PublishedNumber] | None = None) -> tuple[Beside, ...]:
+    """Put every published number beside the row of its method, where there is one.
+
+    Numbers of our methods come first, those of the comparison's data set before others, then in the order of
+    the rows. A row is the method as it is, not a variant of its losses.
+    """
+    rows = [row for row in comparison.rows if row.variant in WHOLE]
     found = []
     for number in read_published() if numbers is None else numbers:
-        stated = (number.dataset, number.setting, number.direction, number.width)
-        if stated != terms or number.codes != codes or number.gallery not in (protocol.protocol, "unknown"):
-            continue
-        for row in comparison.rows:
-            if row.method == number.method and row.variant in WHOLE:
-                cell = row.mean.get(number.metric)
-                found.append(Beside(row, number, None if cell is None else cell.value))
-    return tuple(found)
+        of_method = [row for row in rows if row.method == number.method]
+        found += [_beside(number, row, comparison) for row in of_method or (None,)]
+
+    def order(one: Beside) -> tuple[bool, bool, int, str, str, str]:
+        number, place = one.number, rows.index(one.row) if one.row else 0
+        is_other = number.dataset != comparison.protocol.dataset
+        return one.row is None, is_other, place, number.method, number.dataset, number.split
+
+    return tuple(sorted(found, key=order))
+
+
+def as_far_as_stated(found: Sequence[Beside]) -> tuple[Beside, ...]:
+    """Those of our methods whose stated terms are all those of the comparison."""
+    return tuple(one for one in found if one.row and not any(o.is_stated for o in one.obstacles))
+
+
+def headline(
+    found: Sequence[Beside], comparison: Comparison, metric_ids: Sequence[str] | None
+) -> tuple[Beside, ...]:
+    """What a reader needs first: our methods, in the comparison's direction and kind of setting.
+
+    Average precision, or the metrics named, under any definition. Where there are numbers of the
+    comparison's data set, only those.
+    """
+    protocol = comparison.protocol
+    names = None if metric_ids is None else {metric.partition("/")[0] for metric in metric_ids}
+    chosen = [
+        one
+        for one in found
+        if one.row
+        and one.number.direction == protocol.direction
+        and _kind(one.number.setting) == _kind(protocol.setting)
+        and (one.number.metric_name in names if names else one.number.definition.startswith("map@"))
+    ]
+    same = [one for one in chosen if one.number.dataset == protocol.dataset]
+    return tuple(same or chosen)
+
+
+def _kind(setting: str) -> str:
+    return setting.partition("/")[0]
+
+
+def _beside(number: PublishedNumber, row: Row | None, comparison: Comparison) -> Beside:
+    if row is None:
+        return Beside(number, None, None, None, (Obstacle("no run of this method here"),))
+    is_same_split = number.dataset == comparison.protocol.dataset and number.split in comparison.splits
+    cells = row.folds.get(number.split, {}) if is_same_split else row.mean
+    metric = _nearest(number, cells)
+    obstacles = (*_terms(number, comparison), *_embedding(number, row, comparison), *_metric(number, metric))
+    return Beside(number, row, metric, cells[metric].value if metric else None, obstacles)
+
+
+def _nearest(number: PublishedNumber, cells: Mapping[str, Cell]) -> str | None:
+    """The metric of ours that is the number's, or has its name."""
+    named = [metric for metric in cells if metric.partition("/")[0] == number.metric_name]
+    first = (number.definition, number.metric_name)
+    return next((metric for metric in (*first, *named) if metric in cells), None)
+
+
+def _terms(number: PublishedNumber, comparison: Comparison) -> Iterator[Obstacle]:
+    """What was ranked."""
+    protocol = comparison.protocol
+    if number.dataset != protocol.dataset:
+        yield Obstacle(f"another data set: {number.dataset}")
+    else:
+        if not number.is_listed:
+            yield Obstacle("class list unknown", is_stated=False)
+        elif number.split not in comparison.splits:
+            yield Obstacle(f"another class list: {number.split}")
+        if number.gallery == UNKNOWN:
+            yield Obstacle("gallery unknown", is_stated=False)
+        elif number.gallery != protocol.protocol:
+            yield Obstacle(f"another gallery: {number.gallery}, here {protocol.protocol}")
+        if "/" in protocol.protocol:
+            yield Obstacle(f"a part of queries and gallery here: {protocol.protocol}")
+        if any(fold.lacking for fold in comparison.folds):
+            yield Obstacle("this copy of the data is not whole", is_stated=False)
+    if number.setting != protocol.setting:
+        is_unknown = number.setting.endswith(f"/{UNKNOWN}") and _kind(protocol.setting) != "zs"
+        yield Obstacle(f"setting {number.setting}, here {protocol.setting}", is_stated=not is_unknown)
+    if number.direction != protocol.direction:
+        yield Obstacle(f"another direction: {number.direction}")
+    if protocol.queries not in ("all", "loo"):
+        yield Obstacle(f"queries {protocol.queries} here")
+    if protocol.relevance != "category":
+        yield Obstacle(f"relevance by {protocol.relevance} here")
+
+
+def _embedding(number: PublishedNumber, row: Row, comparison: Comparison) -> Iterator[Obstacle]:
+    """What ranked it."""
+    is_binary = comparison.protocol.codes != "real" or row.card.get("distance") == "hamming"
+    if (number.codes == "binary") != is_binary:
+        yield Obstacle(f"{number.codes} codes, here {'binary' if is_binary else 'real'}")
+    if number.width not in (UNKNOWN, str(row.embedding_width)):
+        yield Obstacle(f"width {number.width}, here {row.embedding_width}")
+    name = comparison.backbone.partition("@")[0]
+    if not number.backbone.startswith(UNKNOWN) and number.backbone != name:
+        yield Obstacle(f"backbone {number.backbone}, here {name}")
+
+
+def _metric(number: PublishedNumber, metric: str | None) -> Iterator[Obstacle]:
+    """How the ranking was graded."""
+    if not number.is_defined:
+        yield Obstacle(f"definition of {number.metric_name} unknown", is_stated=False)
+    elif metric != number.definition:
+        yield Obstacle(f"{number.definition} not measured here")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from benchmark.reporting.comparison import Cell, Comparison, Interval, Row
-from benchmark.reporting.published import Beside
 
 DASH = "–"
 HEADLINE = ("map@all", "p@10", "hit@1", "mrr", "acc@1")
@@ -31,7 +30,8 @@ class Column:
     """One column.
 
     importance: 0 must be shown; of the others the larger leaves first when space is short. is_words: text,
-    not numbers. can_wrap: entries may take several lines. leaves_with: columns that share one leave together.
+    not numbers. can_wrap: entries may take several lines, in a column narrower than wraps_below. leaves_with:
+    columns that share one leave together.
     """
 
     header: str
@@ -39,6 +39,7 @@ class Column:
     importance: int = 0
     is_words: bool = False
     can_wrap: bool = False
+    wraps_below: int = 18
     leaves_with: str = ""
 
 
@@ -139,33 +140,6 @@ def _divided(
             named = header if number else f"{metric} {header}"
             columns.append(Column(named, entries, importance=position, leaves_with=metric))
     return Table(title, tuple(columns))
-
-
-def published_table(found: Sequence[Beside]) -> Table:
-    """Published numbers beside ours; what differs stands in the footnote of their source."""
-
-    def difference(one: Beside) -> str:
-        return DASH if one.measured is None else f"{one.measured - one.number.value:+.{DIGITS}f}"
-
-    return Table(
-        "Published numbers, not measured here",
-        (
-            _texts("method", [one.row.name for one in found], is_words=True),
-            _texts("metric", [one.number.metric for one in found], is_words=True),
-            _texts("published", [f"{one.number.value:.{DIGITS}f}" for one in found]),
-            _texts("here", [DASH if one.measured is None else f"{one.measured:.{DIGITS}f}" for one in found]),
-            _texts("here - published", [difference(one) for one in found]),
-            _texts("their split", [one.number.split for one in found], 2, is_words=True, can_wrap=True),
-            _texts("their gallery", [one.number.gallery for one in found], 2, is_words=True),
-            _texts(
-                "source",
-                [f"{one.number.paper}, {one.number.source}" for one in found],
-                1,
-                is_words=True,
-                can_wrap=True,
-            ),
-        ),
-    )
 
 
 def _title_of(comparison: Comparison) -> str:

@@ -15,7 +15,8 @@ from benchmark.errors import BenchmarkError
 from benchmark.reporting.comparison import Comparison
 from benchmark.reporting.footnotes import Note, cost_notes, footnotes
 from benchmark.reporting.latex import latex
-from benchmark.reporting.published import beside
+from benchmark.reporting.published import as_far_as_stated, beside
+from benchmark.reporting.published_table import published_table
 from benchmark.reporting.table_data import csv_text, json_text
 from benchmark.reporting.table_layout import (
     SECONDARY,
@@ -28,13 +29,12 @@ from benchmark.reporting.table_layout import (
     fold_table,
     generalised_table,
     headline_metrics,
-    published_table,
     score_table,
     without_intervals,
 )
 
+_PUBLISHED = "Published numbers, not measured here"
 _GAP = 2
-_WRAPPED_WIDTH = 18
 _RICH_STYLES = {"best": "bold", "second": "underline", "": ""}
 _PLAIN_MARKS = {"best": "*", "second": "+", "": ""}
 
@@ -50,15 +50,8 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool, is_cost: bool = 
         return csv_text(comparison)
     if fmt == "json":
         return json_text(comparison)
-    writers: dict[str, Callable[[list[Table], tuple[Note, ...]], str]] = {
-        "plain": _plain,
-        "markdown": _markdown,
-        "latex": latex,
-    }
-    if fmt not in writers:
-        raise BenchmarkError(f"no table format '{fmt}'. Known: {', '.join((*writers, 'csv', 'json'))}.")
     if is_cost:
-        return writers[fmt]([cost_table(comparison)], cost_notes(comparison))
+        return written([cost_table(comparison)], cost_notes(comparison), fmt)
     metrics = headline_metrics(comparison)
     tables = [score_table(comparison, metrics)]
     further = [metric for metric in comparison.metric_ids if metric not in metrics]
@@ -67,10 +60,22 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool, is_cost: bool = 
     tables[1:1] = _dividing_tables(comparison, metrics)
     if per_fold and len(comparison.folds) > 1:
         tables.append(fold_table(comparison, comparison.main_metric))
-    if found := beside(comparison):
-        tables.append(published_table(found))
+    if found := as_far_as_stated(beside(comparison)):
+        tables.append(published_table(found, _PUBLISHED))
     tables.append(facts_table(comparison))
-    return writers[fmt](tables, footnotes(comparison, comparison.metric_ids))
+    return written(tables, footnotes(comparison, comparison.metric_ids), fmt)
+
+
+def written(tables: list[Table], notes: tuple[Note, ...], fmt: str) -> str:
+    """Write tables and the notes below them as `plain`, `markdown` or `latex`."""
+    writers: dict[str, Callable[[list[Table], tuple[Note, ...]], str]] = {
+        "plain": _plain,
+        "markdown": _markdown,
+        "latex": latex,
+    }
+    if fmt not in writers:
+        raise BenchmarkError(f"no table format '{fmt}'. Known: {', '.join((*writers, 'csv', 'json'))}.")
+    return writers[fmt](tables, notes)
 
 
 def rich_table(
@@ -78,8 +83,7 @@ def rich_table(
 ) -> RenderableType:
     """Lay a comparison out for a terminal `width` characters wide; columns that do not fit are named."""
     if is_cost:
-        costs, lacking = _fit(cost_table(comparison), width, 1)
-        return Group(_rich(costs), *_lacking(lacking), "", _rich_notes(cost_notes(comparison)))
+        return laid_out(cost_table(comparison), cost_notes(comparison), width)
     scores, lacking = _fit(score_table(comparison, headline_metrics(comparison)), width, SECONDARY)
     further = [metric for metric in comparison.metric_ids if metric not in headline_metrics(comparison)]
     parts: list[RenderableType] = [_rich(scores), *_lacking([*lacking, *further]), ""]
@@ -89,12 +93,18 @@ def rich_table(
     if per_fold and len(comparison.folds) > 1:
         folds, lacking = _fit(fold_table(comparison, comparison.main_metric), width, 1)
         parts += [_rich(folds), *_lacking(lacking), ""]
-    if found := beside(comparison):
-        parts += [_rich(_fit(published_table(found), width, 0)[0]), ""]
+    if found := as_far_as_stated(beside(comparison)):
+        parts += [_rich(_fit(published_table(found, _PUBLISHED, is_short=True), width, 0)[0]), ""]
     parts += [_rich(_fit(facts_table(comparison), width, 0)[0]), ""]
     shown = [column.header for column in scores.columns]
     notes = footnotes(comparison, [metric for metric in comparison.metric_ids if metric in shown])
     return Group(*parts, _rich_notes(notes))
+
+
+def laid_out(table: Table, notes: tuple[Note, ...], width: int) -> RenderableType:
+    """Lay one table and its notes out for a terminal; columns that do not fit are named."""
+    shown, lacking = _fit(table, width, 1)
+    return Group(_rich(shown), *_lacking(lacking), "", _rich_notes(notes))
 
 
 def _rich_notes(notes: Sequence[Note]) -> RichTable:
@@ -152,7 +162,7 @@ def _lacking(headers: list[str]) -> list[RenderableType]:
 
 def _width(column: Column) -> int:
     width = max(len(column.header), *(len(_joined(entry)) for entry in column.entries))
-    return min(width, _WRAPPED_WIDTH) if column.can_wrap else width
+    return min(width, column.wraps_below) if column.can_wrap else width
 
 
 def _joined(entry: Text) -> str:
