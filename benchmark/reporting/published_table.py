@@ -10,6 +10,9 @@ from benchmark.reporting.footnotes import Note
 from benchmark.reporting.published import Beside
 from benchmark.reporting.table_layout import DASH, DIGITS, Column, Table, Text
 
+LONG_TEXTS = 9
+"""Importance from which on columns hold sentences."""
+
 
 def published_table(found: Sequence[Beside], title: str, *, is_short: bool = False) -> Table:
     """Lay numbers out, one a row. is_short: of the reasons for no difference, the first and how many more."""
@@ -41,10 +44,10 @@ def published_table(found: Sequence[Beside], title: str, *, is_short: bool = Fal
             words("as", [number.codes_text for _, number in rows], 2),
             words("year", [number.year for _, number in rows], 6),
             words("gallery", [number.gallery for _, number in rows], 8),
-            words("backbone", [number.backbone for _, number in rows], 9, can_wrap=True),
+            words("backbone", [number.backbone for _, number in rows], LONG_TEXTS, can_wrap=True),
             words("published as", [number.name for _, number in rows], 7, can_wrap=True),
-            words("source", [number.source_title for _, number in rows], 5, can_wrap=True),
-            words("flags", [number.flags for _, number in rows], 10, can_wrap=True),
+            words("source", [number.source_title for _, number in rows], LONG_TEXTS, can_wrap=True),
+            words("flags", [number.flags for _, number in rows], LONG_TEXTS + 1, can_wrap=True),
         ),
     )
 

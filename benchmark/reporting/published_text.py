@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import RenderableType
 
@@ -11,7 +12,7 @@ from benchmark.reporting.comparison import Comparison
 from benchmark.reporting.footnotes import Note
 from benchmark.reporting.published import Beside, beside, headline
 from benchmark.reporting.published_data import published_csv, published_json
-from benchmark.reporting.published_table import published_notes, published_table
+from benchmark.reporting.published_table import LONG_TEXTS, published_notes, published_table
 from benchmark.reporting.table_layout import Table
 from benchmark.reporting.tables import laid_out, written
 
@@ -25,7 +26,9 @@ def render_published(
     CSV and JSON hold every number, or all of these methods. Raises BenchmarkError where there is none.
     """
     if fmt not in ("csv", "json"):
-        table, notes = _shown(comparison, metric_ids, is_short=False)
+        table, notes = _shown(comparison, metric_ids, is_short=fmt == "latex")
+        if fmt == "latex":  # a page is narrow too
+            table = replace(table, columns=tuple(c for c in table.columns if c.importance < LONG_TEXTS))
         return written([table], notes, fmt)
     found = [one for one in beside(comparison) if methods is None or one.row]
     if not found:
@@ -49,7 +52,7 @@ def _shown(
     n_others = sum(one.row is not None for one in every) - len(found)
     title = f"Published numbers beside {comparison.heading}"
     return published_table(found, title, is_short=is_short), published_notes(
-        comparison, n_others, is_short=is_short
+        comparison, found, n_others=n_others, is_short=is_short
     )
 
 

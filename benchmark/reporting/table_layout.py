@@ -232,6 +232,11 @@ def marks(values: Sequence[float | None]) -> list[Mark]:
     return ["" if v is None else "best" if v == best else "second" if v == second else "" for v in printed]
 
 
+def has_marks(tables: Sequence[Table]) -> bool:
+    """Whether any entry is marked as best."""
+    return any(entry.mark for table in tables for column in table.columns for entry in column.entries)
+
+
 def without_intervals(table: Table, *, importance: int) -> Table:
     """The same table, with bare numbers in the columns of this importance number and above."""
     columns = [

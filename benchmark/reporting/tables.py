@@ -28,6 +28,7 @@ from benchmark.reporting.table_layout import (
     facts_table,
     fold_table,
     generalised_table,
+    has_marks,
     headline_metrics,
     score_table,
     without_intervals,
@@ -104,16 +105,19 @@ def rich_table(
 def laid_out(table: Table, notes: tuple[Note, ...], width: int) -> RenderableType:
     """Lay one table and its notes out for a terminal; columns that do not fit are named."""
     shown, lacking = _fit(table, width, 1)
-    return Group(_rich(shown), *_lacking(lacking), "", _rich_notes(notes))
+    return Group(_rich(shown), *_lacking(lacking), "", _rich_notes(notes, is_marked=has_marks([table])))
 
 
-def _rich_notes(notes: Sequence[Note]) -> RichTable:
+def _rich_notes(notes: Sequence[Note], *, is_marked: bool = True) -> RichTable:
     grid = RichTable.grid(padding=(0, _GAP))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(style="dim", overflow="fold")
     for note in notes:
         grid.add_row(RichText(note.label), RichText(note.text))
-    grid.add_row(RichText("Marks"), RichText("best of a column bold, second best underlined, as printed."))
+    if is_marked:
+        grid.add_row(
+            RichText("Marks"), RichText("best of a column bold, second best underlined, as printed.")
+        )
     return grid
 
 
@@ -210,8 +214,8 @@ def _plain(tables: list[Table], notes: tuple[Note, ...]) -> str:
         if table.n_set_apart:
             lines.insert(len(lines) - table.n_set_apart, rule)
         parts.append("\n".join([table.title, lines[0], rule, *lines[1:]]))
-    parts.append("* best, + second best of a column (as printed)")
-    parts[-1] += "".join(f"\n{note.label}: {note.text}" for note in notes)
+    marks = ["* best, + second best of a column (as printed)"] if has_marks(tables) else []
+    parts.append("\n".join([*marks, *(f"{note.label}: {note.text}" for note in notes)]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -232,7 +236,8 @@ def _markdown(tables: list[Table], notes: tuple[Note, ...]) -> str:
         lines += [["---" if column.is_words else "---:" for column in table.columns]]
         lines += [[entry_text(entry) for entry in row] for row in table.rows()]
         parts.append(f"### {_md(table.title)}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines))
-    parts.append("Best of a column **bold**, second best <u>underlined</u>, as printed.")
+    if has_marks(tables):
+        parts.append("Best of a column **bold**, second best <u>underlined</u>, as printed.")
     parts.append("\n".join(f"- **{_md(note.label)}:** {_md(note.text)}" for note in notes))
     return "\n\n".join(parts) + "\n"
 
