@@ -1,4 +1,4 @@
-"""`table` and `plot`: comparisons from finished runs; nothing is run."""
+"""`table` and `plot`: comparisons from finished runs, and numbers of the literature; nothing is run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from benchmark.commands import options
 from benchmark.commands.chosen_runs import Chosen, Flags, Reference, choose_runs, chooses_runs, one_by_one
 from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, ResultsDir
+from benchmark.commands.published_history import draw_history
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Picture(StrEnum):
     PR = "pr"
     BARS = "bars"
     RETRIEVAL = "retrieval"
+    PUBLISHED = "published"
 
 
 @chooses_runs
@@ -115,7 +117,10 @@ def table(
 def plot(
     flags: Flags,
     picture: Annotated[Picture, typer.Argument(help="What to draw.")],
-    metric: Annotated[str, typer.Option(help="For bars: the metric.")] = "map@all",
+    metric: Annotated[
+        str | None,
+        typer.Option(help="For bars, by default map@all; for published, by default average precision."),
+    ] = None,
     reference: Reference = None,
     data_root: DataRoot = None,
     cache_dir: CacheDir = None,
@@ -124,8 +129,14 @@ def plot(
     """Draw finished runs as PNG and SVG under results/figures.
 
     pr: precision-recall curves of all methods. bars: one metric with intervals. retrieval: query sketches
-    with their first ten photos, of the best row chosen on its first split.
+    with their first ten photos, of the best row chosen on its first split. published: the literature's
+    numbers over the years, a figure a data set and a panel a protocol; it needs no runs, and --dataset,
+    --splits, --methods, --setting and --direction narrow it.
     """
+    if picture is Picture.PUBLISHED:
+        for path in draw_history(flags, metric, results_dir / "figures"):
+            typer.echo(path)
+        return
     from benchmark.records import digest
     from benchmark.reporting.comparison import compare
     from benchmark.reporting.plots import bars, pr_curves, save_figure
@@ -143,9 +154,10 @@ def plot(
         if picture is Picture.PR:
             figure = pr_curves(comparison)
         elif picture is Picture.BARS:
-            figure = bars(comparison, metric=metric)
-            if metric != comparison.main_metric:
-                parts.append(metric.replace("@", "").replace("/", "-"))
+            shown = metric or "map@all"
+            figure = bars(comparison, metric=shown)
+            if shown != comparison.main_metric:
+                parts.append(shown.replace("@", "").replace("/", "-"))
         else:
             run = best_run(of_table.runs, comparison)
             figure = retrieval(run, index_of(run, data_root, cache_dir))
