@@ -14,10 +14,11 @@ from benchmark.reporting.plots import GREY, PALETTE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FONT = 6.8
+FONT = 6.6
 _LINE = 0.128  # height of a label, in inches
-_N_SLOTS = 3  # neighbouring methods of one year stand side by side, so that their marks stay apart
-_SLOT = 0.1  # inches from one to the next, and from the last to the labels
+_N_SLOTS = 4  # close methods of one year stand side by side, so that their marks stay apart
+_MARK = 0.11  # height of a mark with some air, in inches
+_SLOT = 0.085  # inches from one to the next, and from the last to the labels
 
 
 @dataclass(frozen=True)
@@ -98,19 +99,39 @@ def _column(axes: Axes, points: Sequence[Point], place: float, top: float) -> No
     width, height = _inches(axes)
     left, right = axes.get_xlim()
     slot = _SLOT / width * (right - left)
-    label = place + slot * (min(len(names), _N_SLOTS) + 0.4)
+    spans = [(min(point.value for point in of_method[name]), best[name]) for name in names]
+    steps = _steps(spans, _MARK / height * top)
+    label = place + slot * (max(steps) + 1.1) if steps else place
     levels = spread([best[name] for name in names], gap=_LINE / height * top, top=top)
-    for position, (name, level) in enumerate(zip(names, levels, strict=True)):
-        x = place + slot * (position % _N_SLOTS)
-        own = of_method[name]
-        values = [point.value for point in own]
-        if len(values) > 1:
-            axes.plot([x, x], [min(values), max(values)], color="0.6", linewidth=0.8, zorder=2)
-        for point in own:
+    for name, span, level, step in zip(names, spans, levels, steps, strict=True):
+        x = place + slot * step
+        if span[0] < span[1]:
+            axes.plot([x, x], span, color="0.6", linewidth=0.8, zorder=2)
+        for point in of_method[name]:
             style = marker_style(point.is_binary, point.is_secondhand)
             axes.plot(x, point.value, linestyle="", zorder=3, clip_on=False, **style)
         axes.plot([x, label], [best[name], level], color=GREY, linewidth=0.35, zorder=1)
         axes.text(label + slot / 6, level, name, fontsize=FONT, va="center", zorder=4)
+
+
+def _steps(spans: Sequence[tuple[float, float]], air: float) -> list[int]:
+    """Slot of each method's lowest and highest value: the first where no other method is close, if any.
+
+    >>> _steps([(0.1, 0.2), (0.15, 0.15), (0.5, 0.5)], air=0.02)
+    [0, 1, 0]
+    """
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(_N_SLOTS)]
+    steps = []
+    for i, (low, high) in enumerate(spans):
+        free = (
+            slot
+            for slot, others in enumerate(taken)
+            if all(low > other_high + air or high < other_low - air for other_low, other_high in others)
+        )
+        step = next(free, i % _N_SLOTS)
+        taken[step].append((low, high))
+        steps.append(step)
+    return steps
 
 
 def _inches(axes: Axes) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from benchmark.reporting.history_panel import FONT, Point, draw_panel, marker_st
 MIN_METHODS = 3
 """Methods, of two years at least, that a protocol needs for a panel: fewer are no history."""
 _WIDE = 12  # a panel with more methods takes the whole width
-_WIDTH = 13.0
+_WIDTH = 13.6
 _LOW, _TALL = 1.8, 2.7  # least height of a narrow and of a wide panel, in inches
 _GAP = 0.8  # between rows of panels, for titles and years, in inches
 _FOOT = 0.75
@@ -173,7 +173,7 @@ def _foot(figure: Figure, total: float, kinds: set[tuple[bool, bool]], n_others:
     )
     text = (
         f"Years are those of the methods. Not drawn: {n_few:,} numbers of protocols with fewer than "
-        f"{MIN_METHODS} methods or of one year, and {n_others - n_few:,} of other metrics. Two panels are two "
-        "protocols: their heights say nothing of each other."
+        f"{MIN_METHODS} methods or of one year, and {n_others - n_few:,} of other metrics. "
+        "Two panels are two protocols: their heights say nothing of each other."
     )
     figure.text(0.045, 0.1 / total, text, fontsize=FONT + 1, color="0.35")
