@@ -100,11 +100,9 @@ def _kind(setting: str) -> str:
 def _beside(number: PublishedNumber, row: Row | None, comparison: Comparison) -> Beside:
     if row is None:
         return Beside(number, None, None, None, (Obstacle("no run of this method here"),))
-    is_same_split = number.dataset == comparison.protocol.dataset and number.split in comparison.splits
-    cells = row.folds.get(number.split, {}) if is_same_split else row.mean
-    metric = _nearest(number, cells)
+    metric = _nearest(number, row.mean)
     obstacles = (*_terms(number, comparison), *_embedding(number, row, comparison), *_metric(number, metric))
-    return Beside(number, row, metric, cells[metric].value if metric else None, obstacles)
+    return Beside(number, row, metric, row.mean[metric].value if metric else None, obstacles)
 
 
 def _nearest(number: PublishedNumber, cells: Mapping[str, Cell]) -> str | None:

@@ -59,8 +59,8 @@ def published_notes(
     protocol = comparison.protocol
     here = (
         f"{protocol.dataset}, {protocol.protocol}, {', '.join(comparison.splits)}; backbone "
-        f"{comparison.backbone}. The value is of the same class list, where that was measured, else the mean "
-        "over the splits; another definition than the published one stands beside it."
+        f"{comparison.backbone}. Where another definition than the published one was measured, it stands beside "
+        "the value."
     )
     difference = (
         "here - published, only where data set, class list, gallery, setting, direction and definition are "
