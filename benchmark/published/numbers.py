@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 
 from metrics.definitions import parse
@@ -87,6 +88,7 @@ class PublishedNumber:
 COLUMNS = tuple(field.name for field in fields(PublishedNumber))
 
 
+@cache
 def read_published(folder: Path = PUBLISHED_DIR) -> tuple[PublishedNumber, ...]:
     """Read every file of a folder.
 

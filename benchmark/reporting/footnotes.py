@@ -14,7 +14,7 @@ from benchmark.registry import DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
 from benchmark.reporting.exposure import exposure
 from benchmark.reporting.first_stage import first_stage_text
-from benchmark.reporting.published import as_far_as_stated, beside
+from benchmark.reporting.published import published_note
 from datasets.class_vectors import CLASS_VECTORS
 from datasets.contamination import total_sentence
 from datasets.given import ID as GIVEN
@@ -71,7 +71,7 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ("Chance", _chance(comparison)),
         ("Intervals", _intervals(comparison)),
         ("Differences", _differences(comparison)),
-        ("Published", _published(comparison)),
+        ("Published", published_note(comparison)),
         ("Missing", "; ".join(_missing(comparison))),
         ("Left out", "; ".join(_left_out(comparison))),
         ("Unequal", "; ".join(_unequal(comparison))),
@@ -230,16 +230,6 @@ def _differences(comparison: Comparison) -> str:
     if any(row.name == comparison.reference for row in comparison.rows):
         return f"{comparison.main_metric} minus that of '{comparison.reference}', query by query."
     return f"none, because no run of '{comparison.reference}' is among these."
-
-
-def _published(comparison: Comparison) -> str:
-    """Which numbers of papers stand beside ours."""
-    if not as_far_as_stated(beside(comparison)):
-        return ""
-    return (
-        "numbers of the literature of which no stated term is another one here; a difference only where all "
-        "terms are stated. `table --published` shows the others."
-    )
 
 
 def _missing(comparison: Comparison) -> Iterator[str]:

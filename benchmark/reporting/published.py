@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.published.numbers import UNKNOWN, PublishedNumber, read_published
+from benchmark.published.numbers import FLAG_SEPARATOR, UNKNOWN, PublishedNumber, read_published
 from benchmark.reporting.comparison import Cell, Comparison, Row
 
 WHOLE = ("", "default", "paper")
@@ -71,6 +71,19 @@ def as_far_as_stated(found: Sequence[Beside]) -> tuple[Beside, ...]:
     return tuple(one for one in found if one.row and not any(o.is_stated for o in one.obstacles))
 
 
+def published_note(comparison: Comparison) -> str:
+    """What stands below a comparison that shows published numbers; empty where it shows none."""
+    found = as_far_as_stated(beside(comparison))
+    if not found:
+        return ""
+    text = (
+        "numbers of the literature of which no stated term is another one here; a difference only where "
+        "class list, gallery and definition are known. `table --published` shows the others."
+    )
+    flags = flags_by_method(found)
+    return f"{text} Flags: {flags}." if flags else text
+
+
 def headline(
     found: Sequence[Beside], comparison: Comparison, metric_ids: Sequence[str] | None
 ) -> tuple[Beside, ...]:
@@ -91,6 +104,25 @@ def headline(
     ]
     same = [one for one in chosen if one.number.dataset == protocol.dataset]
     return tuple(same or chosen)
+
+
+def by_method(found: Sequence[Beside], kinds: Callable[[Beside], Iterable[str]]) -> str:
+    """Name what numbers have in common, and the methods they are of."""
+    methods_of: dict[str, dict[str, None]] = {}
+    for one in found:
+        for kind in kinds(one):
+            methods_of.setdefault(kind, {})[one.number.method] = None
+    return "; ".join(f"{kind}: {', '.join(methods)}" for kind, methods in methods_of.items())
+
+
+def flags_by_method(found: Sequence[Beside]) -> str:
+    """The flags that no column of a narrow table shows, each with its methods."""
+
+    def flags(one: Beside) -> list[str]:
+        in_columns = ("", "binary", f"width {one.number.width}")
+        return [flag for flag in one.number.flags.split(FLAG_SEPARATOR) if flag not in in_columns]
+
+    return by_method(found, flags)
 
 
 def _kind(setting: str) -> str:

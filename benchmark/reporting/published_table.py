@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
-from benchmark.published.numbers import FLAG_SEPARATOR
 from benchmark.reporting.comparison import Comparison
 from benchmark.reporting.footnotes import Note
-from benchmark.reporting.published import Beside
+from benchmark.reporting.published import Beside, by_method, flags_by_method
 from benchmark.reporting.table_layout import DASH, DIGITS, Column, Table, Text
 
 LONG_TEXTS = 9
@@ -59,8 +58,8 @@ def published_notes(
     protocol = comparison.protocol
     here = (
         f"{protocol.dataset}, {protocol.protocol}, {', '.join(comparison.splits)}; backbone "
-        f"{comparison.backbone}. Where another definition than the published one was measured, it stands beside "
-        "the value."
+        f"{comparison.backbone}. Where another definition than the published one was measured, it stands "
+        "beside the value."
     )
     difference = (
         "here - published, only where data set, class list, gallery, setting, direction and definition are "
@@ -79,25 +78,11 @@ def published_notes(
         ("Here", here),
         ("Difference", difference + (" +2: two more reasons; --format markdown has them." if short else "")),
         ("Class lists", lists),
-        ("Sources", _grouped(found, lambda one: [one.number.source_title]) if is_short else ""),
-        ("Flags", _grouped(found, _flags) if is_short else ""),
+        ("Sources", by_method(found, lambda one: [one.number.source_title]) if is_short else ""),
+        ("Flags", flags_by_method(found) if is_short else ""),
         ("Not shown", others if n_others else ""),
     )
     return tuple(Note(label, text) for label, text in written if text)
-
-
-def _grouped(found: Sequence[Beside], kinds: Callable[[Beside], Iterable[str]]) -> str:
-    methods_of: dict[str, dict[str, None]] = {}
-    for one in found:
-        for kind in kinds(one):
-            methods_of.setdefault(kind, {})[one.number.method] = None
-    return "; ".join(f"{kind}: {', '.join(methods)}" for kind, methods in methods_of.items())
-
-
-def _flags(one: Beside) -> list[str]:
-    """The flags that no column of a narrow table shows."""
-    in_columns = ("binary", f"width {one.number.width}")
-    return [flag for flag in one.number.flags.split(FLAG_SEPARATOR) if flag and flag not in in_columns]
 
 
 def _here(one: Beside) -> Text:

@@ -195,6 +195,12 @@ def test_the_table_of_a_comparison_has_theirs_ours_and_the_reason(paper_run, fmt
     assert "class list unknown; definition of map@all unknown" in line
 
 
+def test_the_footnote_of_a_comparison_has_the_flags(paper_run):
+    comparison = compare([paper_run()])
+    notes = {note.label: note.text for note in footnotes(comparison, comparison.metric_ids)}
+    assert "backbone fine-tuned on all classes in the released code: zscmr" in notes["Published"]
+
+
 def test_its_json_holds_the_same_numbers(paper_run):
     first, _ = json.loads(render(compare([paper_run()]), "json", per_fold=True))["published"]
     assert (first["value"], first["here"], first["difference"]) == (0.467, 0.5, None)
