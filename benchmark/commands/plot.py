@@ -19,6 +19,7 @@ from benchmark.commands.chosen_runs import (
     one_by_one,
 )
 from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, ResultsDir
+from benchmark.commands.published_history import draw_history
 from benchmark.commands.table import require_row
 from benchmark.errors import BenchmarkError
 
@@ -46,8 +47,9 @@ def plot(
         typer.Argument(help="For training: folder of a run, or its name, or the beginning of it."),
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="For bars: the metric. For published: precision where it begins with p.")
-    ] = "map@all",
+        str | None,
+        typer.Option(help="For bars, by default map@all; for published, by default average precision."),
+    ] = None,
     reference: Reference = None,
     data_root: DataRoot = None,
     cache_dir: CacheDir = None,
@@ -57,8 +59,9 @@ def plot(
 
     pr: precision-recall curves of all methods. bars: one metric with intervals. retrieval: query sketches
     with their first ten photos, of the best row chosen on its first split. training: the losses of one run
-    and their terms, epoch by epoch, also of a run that failed: `plot training RUN`. published: what papers
-    print, by year, one panel a protocol; --dataset, --setting, --direction and --metric choose.
+    and their terms, epoch by epoch, also of a run that failed: `plot training RUN`. published: the
+    literature's numbers over the years, a panel a protocol, without runs; --dataset, --splits, --methods,
+    --setting and --direction narrow them.
     """
     from benchmark.records import digest
     from benchmark.reporting.comparison import compare
@@ -67,8 +70,8 @@ def plot(
 
     _check_run(picture, run, flags)
     if run is not None or picture is Picture.PUBLISHED:
-        paths = _history(flags, metric, results_dir) if run is None else _training_figure(run, results_dir)
-        for path in paths:
+        figures = results_dir / "figures"
+        for path in _training_figure(run, results_dir) if run else draw_history(flags, metric, figures):
             typer.echo(path)
         return
     named = ("suite", "dataset")  # the name of the table says these
@@ -83,9 +86,10 @@ def plot(
         if picture is Picture.PR:
             figure = pr_curves(comparison)
         elif picture is Picture.BARS:
-            figure = bars(comparison, metric=metric)
-            if metric != comparison.main_metric:
-                parts.append(metric.replace("@", "").replace("/", "-"))
+            shown = metric or "map@all"
+            figure = bars(comparison, metric=shown)
+            if shown != comparison.main_metric:
+                parts.append(shown.replace("@", "").replace("/", "-"))
         else:
             run = best_run(of_table.runs, comparison)
             figure = retrieval(run, index_of(run, data_root, cache_dir))
@@ -117,35 +121,6 @@ def _training_figure(run: str, results_dir: Path) -> tuple[Path, Path]:
     record = stored.record
     name = f"{record.protocol.dataset}-{record.protocol.split}-{record.method}-{record.run_id}-training"
     return save_figure(training(stored), results_dir / "figures" / name)
-
-
-def _history(flags: Flags, metric: str, results_dir: Path) -> tuple[Path, Path]:
-    from benchmark.published.numbers import read_published
-    from benchmark.reporting.plots import save_figure
-    from benchmark.reporting.published_plot import history
-
-    chosen = {"setting": "zs", "direction": "sketch2photo"}
-    chosen |= {name: value for name, value in flags.items() if value is not None}
-    if unknown := set(chosen) - {"dataset", "setting", "direction"}:
-        raise BenchmarkError(
-            f"plot published draws papers' numbers, not runs: --{', --'.join(sorted(unknown))} choose "
-            "nothing there. --dataset, --setting, --direction and --metric do."
-        )
-    numbers = read_published()
-    for name, value in chosen.items():
-        known = sorted({getattr(number, name) for number in numbers})
-        if value not in known:
-            raise BenchmarkError(f"no published number has {name} '{value}'. There are {', '.join(known)}.")
-    of_kind = [n for n in numbers if all(getattr(n, name) == value for name, value in chosen.items())]
-    family = metric.partition("@")[0]
-    parts = [
-        "published",
-        chosen.get("dataset", "all"),
-        family,
-        *(v for k, v in chosen.items() if k != "dataset"),
-    ]
-    name = "-".join(parts).replace("/", "_")
-    return save_figure(history(of_kind, metric=family), results_dir / "figures" / name)
 
 
 def index_of(run: StoredRun, data_root: Path | None, cache_dir: Path | None) -> DatasetIndex:

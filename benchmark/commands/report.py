@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from benchmark.display import SuiteDisplay, duration
 from benchmark.reporting import tables
 from benchmark.reporting.comparison import Comparison, compare
 from benchmark.reporting.plots import bars, pr_curves, save_figure
+from benchmark.reporting.published_text import render_published, rich_published
 from datasets.files import write_whole
 
 if TYPE_CHECKING:
@@ -62,23 +64,24 @@ def report(result: SuiteResult, name: str, results_dir: Path, display: SuiteDisp
         console.print(_shown(path), markup=False, highlight=False, soft_wrap=True)
 
 
-def print_comparison(comparison: Comparison, *, is_cost: bool = False, is_published: bool = False) -> None:
+def print_comparison(comparison: Comparison, *, is_cost: bool = False) -> None:
     """Print a comparison on stdout: rich on a terminal, plain text elsewhere."""
     console = Console()
     if console.is_terminal:
-        width = console.width
-        console.print(
-            tables.rich_published(comparison, width=width)
-            if is_published
-            else tables.rich_table(comparison, width=width, is_cost=is_cost)
-        )
-        return
-    text = (
-        tables.render_published(comparison, "plain")
-        if is_published
-        else tables.render(comparison, "plain", per_fold=True, is_cost=is_cost)
-    )
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(tables.rich_table(comparison, width=console.width, is_cost=is_cost))
+    else:
+        text = tables.render(comparison, "plain", per_fold=True, is_cost=is_cost)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_published(comparison: Comparison, *, metric_ids: Sequence[str] | None) -> None:
+    """Print the published numbers beside a comparison's on stdout, as `print_comparison` prints those."""
+    console = Console()
+    if console.is_terminal:
+        console.print(rich_published(comparison, width=console.width, metric_ids=metric_ids))
+    else:
+        text = render_published(comparison, "plain", metric_ids=metric_ids, methods=None)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def write_tables(comparison: Comparison, stem: Path) -> tuple[Path, ...]:

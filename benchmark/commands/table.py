@@ -55,7 +55,8 @@ def table(
     """Print a comparison table of finished runs, one for each data set or each grid of a suite.
 
     Without flags, that of the default suite. Rows that were not measured in the same way are never mixed: the
-    message says which field differs, and how to choose.
+    message says which field differs, and how to choose. With --published, a number of the literature and ours
+    have a difference only where their terms agree; else the reason stands there.
 
     [bold]Examples[/bold]
 
@@ -69,11 +70,14 @@ def table(
 
     run_benchmark.py table --dataset folder_doodle101 --format latex > table.tex
     """
-    from benchmark.commands.report import print_comparison
+    from benchmark.commands.report import print_comparison, print_published
     from benchmark.reporting import tables
     from benchmark.reporting.comparison import compare
+    from benchmark.reporting.published_text import render_published
     from benchmark.rescore import shown_with_metrics
 
+    if cost and published:
+        raise BenchmarkError("--cost and --published are two tables: give one of them.")
     chosen = choose_runs(results_dir, flags)
     if len(chosen) > 1 and format in (Format.CSV, Format.JSON):
         raise BenchmarkError(
@@ -87,15 +91,16 @@ def table(
         measured = part.runs if wanted is None else shown_with_metrics(part.runs, wanted)
         comparison = compare(measured, reference=reference or part.reference, metric_ids=wanted)
         require_row(comparison, reference)
-        if format is Format.TERMINAL:
-            print_comparison(comparison, is_cost=cost, is_published=published)
+        if published and format is Format.TERMINAL:
+            print_published(comparison, metric_ids=wanted)
         elif published:
-            typer.echo(tables.render_published(comparison, format.value))
+            methods = options.words(flags["methods"])
+            typer.echo(render_published(comparison, format.value, metric_ids=wanted, methods=methods))
+        elif format is Format.TERMINAL:
+            print_comparison(comparison, is_cost=cost)
         else:
             typer.echo(tables.render(comparison, format.value, per_fold=True, is_cost=cost))
 
-    if cost and published:
-        raise BenchmarkError("--cost and --published are tables of their own: give one of them.")
     one_by_one(chosen, show)
 
 

@@ -1,1 +1,1 @@
-"""Published numbers: what the literature prints, under names that are mapped once."""
+"""Numbers of the literature: what they state, and how they were brought into one form."""

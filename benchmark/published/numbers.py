@@ -1,35 +1,41 @@
-"""The published numbers of `results/published/numbers.csv`, one a line, as the mapping made them."""
+"""Published numbers as committed: one number a line of `results/published/*.csv`, in our names.
+
+The form is that of `PublishedNumber`; `mapping.toml` beside the files says how they got it.
+"""
 
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+import re
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
-from benchmark.errors import BenchmarkError
+from metrics.definitions import parse
 
-FOLDER = Path(__file__).parents[2] / "results" / "published"
-NUMBERS = FOLDER / "numbers.csv"
+PUBLISHED_DIR = Path(__file__).parents[2] / "results" / "published"
 UNKNOWN = "unknown"
-SEPARATOR = "; "
+FLAG_SEPARATOR = "; "
+SECONDHAND = "secondhand"
+
+_LIST_UNKNOWN = ", list unknown"
+# From here on a source says where its table lies.
+_PLACE = re.compile(r" \([^()]*https?://|; https?://")
 
 
 @dataclass(frozen=True)
 class PublishedNumber:
-    """One number of a table.
+    """One number of the literature.
 
-    system: as printed. method: which of ours it is, "" for none. year: "unknown" where it is not stated.
-    backbone, width: of the embedding, "" where not stated. codes: "real" or "binary". split: one of ours, or
-    words that say why it is none. gallery: a protocol of ours, or "unknown". definition: a metric id, or one
-    that ends in /unknown. source: where it was read. confidence: "read" in the paper's own table, code or
-    slides, "secondhand" in another's. flags: what a reader must know, separated by "; ".
+    method: our id of it; name: how the literature calls it. year, width: "unknown" where not stated, width in
+    bits for binary codes. split: a committed list, or what was printed and ", list unknown". gallery: a
+    protocol of the data set, or "unknown". definition: a metric id, or `<name>/unknown`, which exists here
+    only. source: where it was read, confidence: "read" in the method's own table, else "secondhand". flags:
+    what else a reader must know, separated by "; ".
     """
 
-    system: str
     method: str
+    name: str
     year: str
     venue: str
     backbone: str
@@ -47,35 +53,63 @@ class PublishedNumber:
     flags: str
 
     @property
-    def metric(self) -> str:
-        """What a paper would call it: `map@200` for `map@200/voc`."""
+    def metric_name(self) -> str:
+        """What papers call the metric: `map@200` for `map@200/k`."""
         return self.definition.partition("/")[0]
 
     @property
     def is_defined(self) -> bool:
-        """Whether the definition is known."""
+        """Whether it is known what the metric was."""
         return not self.definition.endswith(f"/{UNKNOWN}")
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether it is known which classes were unseen."""
+        return not self.split.endswith(_LIST_UNKNOWN)
 
-def write_numbers(numbers: Iterable[PublishedNumber]) -> str:
-    """Return numbers as the text of their file."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, [field.name for field in fields(PublishedNumber)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(number) for number in numbers)
-    return out.getvalue()
+    @property
+    def is_secondhand(self) -> bool:
+        """Whether it was read in somebody else's table."""
+        return self.confidence == SECONDHAND
+
+    @property
+    def codes_text(self) -> str:
+        """The embedding in a word: `64 bits`, `512-d`, `real` where the width is not stated."""
+        if self.width == UNKNOWN:
+            return self.codes
+        return f"{self.width} bits" if self.codes == "binary" else f"{self.width}-d"
+
+    @property
+    def source_title(self) -> str:
+        """The source without the address."""
+        return _PLACE.split(self.source)[0]
+
+
+COLUMNS = tuple(field.name for field in fields(PublishedNumber))
 
 
 @cache
-def read_published(path: Path = NUMBERS) -> tuple[PublishedNumber, ...]:
-    """Read the file. Raises BenchmarkError where it is not there or has other columns."""
-    names = [field.name for field in fields(PublishedNumber)]
-    try:
+def read_published(folder: Path = PUBLISHED_DIR) -> tuple[PublishedNumber, ...]:
+    """Read every file of a folder.
+
+    Raises ValueError for other columns, and for a definition that is neither a metric nor unknown.
+    """
+    found = []
+    for path in sorted(folder.glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            lines = list(reader)
-            if reader.fieldnames != names:
-                raise BenchmarkError(f"{path}: columns must be {', '.join(names)}. Restore the file.")
-    except OSError as error:
-        raise BenchmarkError(f"{path} cannot be read ({error.strerror}). Restore the file.") from error
-    return tuple(PublishedNumber(**{**line, "value": float(line["value"])}) for line in lines)  # type: ignore[arg-type]
+            lines = csv.DictReader(file)
+            if tuple(lines.fieldnames or ()) != COLUMNS:
+                raise ValueError(f"{path}: columns must be {', '.join(COLUMNS)}")
+            for line in lines:
+                number = PublishedNumber(**{**line, "value": float(line["value"])})  # type: ignore[arg-type]
+                _require_definition(number, path)
+                found.append(number)
+    return tuple(found)
+
+
+def _require_definition(number: PublishedNumber, path: Path) -> None:
+    if number.is_defined:
+        try:
+            parse(number.definition)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error} Or '{number.metric_name}/{UNKNOWN}'.") from error

@@ -40,12 +40,12 @@ def published_values() -> tuple[PublishedValue, ...]:
     """
     found = []
     for number in read_published():
-        n_classes = re.search(r"\d+", number.split)
+        n_classes = re.search(r"\d+(?=,|$)", number.split)  # sake25, and 100/25, list unknown
         is_plain = (number.codes, number.setting, number.direction) == ("real", "zs", "sketch2photo")
-        is_average_precision = number.metric.startswith("map@")
+        is_average_precision = number.metric_name.startswith("map@")
         if is_plain and is_average_precision and n_classes and number.year != UNKNOWN:
             protocol = f"{number.dataset}, {n_classes[0]} classes"
-            value = PublishedValue(protocol, number.metric, int(number.year), number.value, number.system)
+            value = PublishedValue(protocol, number.metric_name, int(number.year), number.value, number.name)
             found.append(value)
     return tuple(found)
 

@@ -9,13 +9,12 @@ from itertools import combinations
 from typing import TYPE_CHECKING, cast
 
 from benchmark.codes.itq import N_ITERATIONS
-from benchmark.published.beside import beside
-from benchmark.published.numbers import SEPARATOR
 from benchmark.records import Protocol, lacking_text
 from benchmark.registry import DATASETS
 from benchmark.reporting.comparison import Comparison, Fold, Row
 from benchmark.reporting.exposure import exposure
 from benchmark.reporting.first_stage import first_stage_text
+from benchmark.reporting.published import published_note
 from datasets.class_vectors import CLASS_VECTORS
 from datasets.contamination import total_sentence
 from datasets.given import ID as GIVEN
@@ -72,7 +71,7 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ("Chance", _chance(comparison)),
         ("Intervals", _intervals(comparison)),
         ("Differences", _differences(comparison)),
-        ("Published", "; ".join(_published(comparison))),
+        ("Published", published_note(comparison)),
         ("Missing", "; ".join(_missing(comparison))),
         ("Left out", "; ".join(_left_out(comparison))),
         ("Unequal", "; ".join(_unequal(comparison))),
@@ -231,18 +230,6 @@ def _differences(comparison: Comparison) -> str:
     if any(row.name == comparison.reference for row in comparison.rows):
         return f"{comparison.main_metric} minus that of '{comparison.reference}', query by query."
     return f"none, because no run of '{comparison.reference}' is among these."
-
-
-def _published(comparison: Comparison) -> Iterator[str]:
-    """What keeps each table's numbers from being compared with those measured here."""
-    flags: dict[str, dict[str, None]] = defaultdict(dict)
-    for one in beside(comparison):
-        reasons = [*one.obstacles, *filter(None, one.number.flags.split(SEPARATOR))]
-        flags[one.number.source.partition(";")[0]] |= dict.fromkeys(reasons)
-    is_part = any(fold.lacking for fold in comparison.folds)
-    for source, of_source in flags.items():
-        reasons = [*of_source, *(["this copy of the data is not whole"] if is_part else [])]
-        yield f"numbers of {source} are not ours and cannot be compared with them: {', '.join(reasons)}"
 
 
 def _missing(comparison: Comparison) -> Iterator[str]:

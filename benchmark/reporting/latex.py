@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmark.reporting.footnotes import Note
-from benchmark.reporting.table_layout import Table, Text
+from benchmark.reporting.table_layout import Table, Text, has_marks
 
 _ESCAPES = str.maketrans(
     {
@@ -47,10 +47,8 @@ def latex(tables: Sequence[Table], notes: Sequence[Note]) -> str:
     lines = [r"% needs \usepackage{booktabs,graphicx}", ""]
     for table in tables:
         lines += _environment(table)
-    lines += [
-        r"{\footnotesize Best of a column in bold, second best underlined, as printed.",
-        r"\begin{itemize}",
-    ]
+    marks = "Best of a column in bold, second best underlined, as printed." if has_marks(tables) else ""
+    lines += [rf"{{\footnotesize {marks}".rstrip(), r"\begin{itemize}"]
     lines += [rf"\item \textbf{{{escape(note.label)}:}} {escape(note.text)}" for note in notes]
     return "\n".join([*lines, r"\end{itemize}}"]) + "\n"
 

@@ -1,164 +1,179 @@
-"""The field's history: published numbers by year, one panel a protocol, never two protocols in one."""
+"""The field's history: published numbers over the years, a panel a protocol, never two protocols in one."""
 
 from __future__ import annotations
 
-import math
-import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 
 from benchmark.errors import BenchmarkError
 from benchmark.published.numbers import UNKNOWN, PublishedNumber
-from benchmark.reporting.plots import PALETTE
+from benchmark.reporting.history_panel import FONT, Point, draw_panel, marker_style, needed_height
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+MIN_METHODS = 3
+"""Methods, of two years at least, that a protocol needs for a panel: fewer are no history."""
+_WIDE = 12  # a panel with more methods takes the whole width
+_WIDTH = 13.6
+_LOW, _TALL = 1.8, 2.7  # least height of a narrow and of a wide panel, in inches
+_GAP = 0.8  # between rows of panels, for titles and years, in inches
+_FOOT = 0.75
 
-_N_COLUMNS = 2
-_LEAST = 4  # numbers that make a panel
-_MARKERS = {"real": "o", "binary": "s"}
 
-
-class Protocol(NamedTuple):
+@dataclass(frozen=True)
+class Protocol:
     """What the numbers of one panel share."""
 
-    dataset: str
     split: str
     gallery: str
-    setting: str
     direction: str
+    setting: str
     definition: str
+
+    @classmethod
+    def of(cls, number: PublishedNumber) -> Protocol:
+        """The protocol of a number, its data set aside."""
+        return cls(number.split, number.gallery, number.direction, number.setting, number.definition)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The terms that no source states: numbers that share the others may differ in these."""
+        terms = {
+            "class list": "unknown" in self.split,
+            "gallery": self.gallery == UNKNOWN,
+            "seen items": self.setting.endswith(f"/{UNKNOWN}"),
+            "definition": self.definition.endswith(f"/{UNKNOWN}"),
+        }
+        return tuple(term for term, is_unknown in terms.items() if is_unknown)
 
     @property
     def title(self) -> str:
-        """In words."""
-        gallery = "gallery not stated" if self.gallery == UNKNOWN else f"gallery {self.gallery}"
-        terms = ", ".join((self.dataset, self.split, gallery, self.setting, self.direction))
-        return f"{terms}: {self.definition}"
-
-    @property
-    def is_known(self) -> bool:
-        """Whether every term is stated, so that equal protocols are one."""
-        return " " not in self.split and not any(UNKNOWN in term for term in self)
+        """The terms in a line."""
+        gallery = () if self.gallery == UNKNOWN else (f"gallery {self.gallery}",)
+        return ", ".join((self.split, *gallery, self.direction, self.setting.partition("/")[0]))
 
 
-def history(numbers: Sequence[PublishedNumber], *, metric: str = "map") -> Figure:
-    """Draw published numbers of one family of metrics, "map" or "p", in the panels of their protocols.
+def history(numbers: Sequence[PublishedNumber], metric: str | None = None) -> Figure:
+    """Draw the numbers of one data set.
 
-    A protocol is data set, unseen classes, gallery, setting, direction and definition. Numbers of which one
-    is not stated have panels of their own, which say so. Panels of fewer than four numbers are left out and
-    counted. Raises BenchmarkError when no panel is left.
+    metric: a name such as p@100, or a complete definition; without, average precision of every cut. Numbers
+    of protocols with fewer than MIN_METHODS methods, or of one year, are counted below the figure. Raises
+    BenchmarkError where that leaves none.
     """
-    panels: dict[Protocol, list[PublishedNumber]] = {}
-    chosen = [number for number in numbers if number.metric.partition("@")[0] == metric]
-    for number in chosen:
-        panels.setdefault(_protocol(number), []).append(number)
-    shown = sorted(protocol for protocol, own in panels.items() if len(_cells(own)) >= _LEAST)
-    if not shown:
+    (dataset,) = {number.dataset for number in numbers}
+    asked = [number for number in numbers if _is_of(number, metric)]
+    panels = {key: own for key, own in _by_protocol(asked).items() if _is_history(own)}
+    if not panels:
+        names = ", ".join(sorted({number.metric_name for number in numbers}))
         raise BenchmarkError(
-            f"no protocol has {_LEAST} published numbers of '{metric}' here, of {len(chosen)} in all. Widen "
-            "--dataset, or --setting and --direction."
+            f"{dataset}: no protocol has {metric or 'average precision'} of {MIN_METHODS} methods and two "
+            f"years. Its {len(numbers)} published numbers are of {names}; `table --published --format csv` "
+            "lists them."
         )
-    n_rows = math.ceil(len(shown) / _N_COLUMNS)
-    figure = Figure(figsize=(7.4 * _N_COLUMNS, 4.1 * n_rows + 0.7), layout="constrained")
-    axes = list(figure.subplots(n_rows, _N_COLUMNS, squeeze=False).flat)
-    for own, protocol in zip(axes, shown, strict=False):
-        _panel(own, protocol, _cells(panels[protocol]))
-    for own in axes[len(shown) :]:
-        own.set_visible(False)
-    n_left = sum(len(own) for protocol, own in panels.items() if protocol not in shown)
-    left = f"; {n_left} numbers of protocols with fewer than {_LEAST} left out" if n_left else ""
-    figure.suptitle(
-        f"Published numbers, not measured here: one panel a protocol, no line between panels{left}",
-        fontsize=11,
-        x=0.01,
-        ha="left",
+    rows = _rows(panels)
+    columns = {key: tuple(_points(own)) for key, own in panels.items()}
+    least = {key: _TALL if _is_wide(own) else _LOW for key, own in panels.items()}
+    heights = [max(needed_height(columns[key], least=least[key]) for key in row) for row in rows]
+    total = sum(heights) + _GAP * len(rows) + _FOOT
+    figure = Figure(figsize=(_WIDTH, total))
+    grid = GridSpec(
+        len(rows),
+        2,
+        figure=figure,
+        height_ratios=heights,
+        left=0.045,
+        right=0.99,
+        top=1 - (_GAP - 0.3) / total,
+        bottom=(_FOOT + 0.3) / total,
+        hspace=_GAP / (sum(heights) / len(rows)),
+        wspace=0.12,
     )
-    figure.legend(handles=_legend(), loc="outside lower left", ncols=5, frameon=False, fontsize=9)
+    for position, row in enumerate(rows):
+        for column, key in enumerate(row):
+            spec = grid[position, :] if len(row) == 1 else grid[position, column]
+            axes = figure.add_subplot(spec)
+            draw_panel(axes, columns[key], f"{dataset}: {key.title}", key.definition, key.unknown)
+    n_drawn = sum(map(len, panels.values()))
+    kinds = {(point.is_binary, point.is_secondhand) for own in columns.values() for point in own}
+    _foot(figure, total, kinds, len(numbers) - n_drawn, len(asked) - n_drawn)
     return figure
 
 
-def _protocol(number: PublishedNumber) -> Protocol:
-    return Protocol(*(getattr(number, name) for name in Protocol._fields))
+def _is_of(number: PublishedNumber, metric: str | None) -> bool:
+    if metric is None:
+        return number.definition.startswith("map@")
+    return metric in (number.definition, number.metric_name)
 
 
-def _cells(numbers: Sequence[PublishedNumber]) -> list[PublishedNumber]:
-    """One number for each system, value and kind of codes: tables quote each other; first-hand ones win."""
-    kept: dict[tuple[str, float, str], PublishedNumber] = {}
-    for number in sorted(numbers, key=lambda number: number.confidence != "read"):
-        kept.setdefault((number.system, number.value, number.codes), number)
-    return list(kept.values())
-
-
-def _panel(axes: Axes, protocol: Protocol, numbers: Sequence[PublishedNumber]) -> None:
-    years = sorted({int(number.year) for number in numbers if number.year != UNKNOWN})
-    nowhere = (years[-1] if years else 0) + 1  # numbers without a year stand to the right of all
+def _by_protocol(numbers: Sequence[PublishedNumber]) -> dict[Protocol, list[PublishedNumber]]:
+    found: dict[Protocol, list[PublishedNumber]] = defaultdict(list)
     for number in numbers:
-        year = nowhere if number.year == UNKNOWN else int(number.year)
-        colour = PALETTE[0] if number.codes == "real" else PALETTE[1]
-        axes.plot(
-            year,
-            number.value,
-            _MARKERS[number.codes],
-            color=colour,
-            markerfacecolor=colour if number.confidence == "read" else "white",
-            markersize=5.5,
-            linestyle="none",
+        found[Protocol.of(number)].append(number)
+    # What is known best comes first.
+    order = sorted(found, key=lambda key: (len(key.unknown), -_n_methods(found[key]), key.title))
+    return {key: found[key] for key in order}
+
+
+def _n_methods(numbers: Sequence[PublishedNumber]) -> int:
+    return len({number.method for number in numbers})
+
+
+def _is_history(numbers: Sequence[PublishedNumber]) -> bool:
+    years = {number.year for number in numbers if number.year != UNKNOWN}
+    return _n_methods(numbers) >= MIN_METHODS and len(years) > 1
+
+
+def _is_wide(numbers: Sequence[PublishedNumber]) -> bool:
+    return _n_methods(numbers) > _WIDE
+
+
+def _rows(panels: Mapping[Protocol, Sequence[PublishedNumber]]) -> list[tuple[Protocol, ...]]:
+    """Two narrow panels a row, then the wide ones."""
+    narrow = [key for key, own in panels.items() if not _is_wide(own)]
+    pairs = [tuple(narrow[i : i + 2]) for i in range(0, len(narrow), 2)]
+    return [*pairs, *((key,) for key, own in panels.items() if _is_wide(own))]
+
+
+def _points(numbers: Sequence[PublishedNumber]) -> Iterator[Point]:
+    """Every value once, under the name of its method without what stands in brackets."""
+    seen = set()
+    for number in sorted(numbers, key=lambda number: number.is_secondhand):  # read ones stand for both
+        name = re.sub(r" \(.*\)", "", number.name)
+        point = (name, number.year, number.value, number.codes)
+        if point not in seen:
+            seen.add(point)
+            year = None if number.year == UNKNOWN else int(number.year)
+            yield Point(name, year, number.value, number.codes == "binary", number.is_secondhand)
+
+
+def _foot(figure: Figure, total: float, kinds: set[tuple[bool, bool]], n_others: int, n_few: int) -> None:
+    handles = [
+        Line2D([], [], linestyle="", label=label, **marker_style(is_binary, is_secondhand))
+        for label, is_binary, is_secondhand in (
+            ("real-valued, read in the method's own table", False, False),
+            ("real-valued, secondhand", False, True),
+            ("binary codes, read", True, False),
+            ("binary codes, secondhand", True, True),
         )
-    by_place: dict[int, list[PublishedNumber]] = {}
-    for number in numbers:
-        at = nowhere if number.year == UNKNOWN else int(number.year)
-        by_place.setdefault(at, []).append(number)
-    for at, own in by_place.items():
-        _label(axes, at, own)
-    ticks = list(range(years[0], years[-1] + 1)) if years else []
-    names = [str(year) for year in ticks]
-    if nowhere in by_place:
-        ticks, names = [*ticks, nowhere], [*names, "year\nunknown"]
-        axes.axvline(nowhere - 0.5, color="0.8", linewidth=0.8, linestyle=":")
-    axes.set_xticks(ticks, names, fontsize=8)
-    axes.set_xlim((years[0] if years else nowhere) - 0.4, ticks[-1] + 0.95)
-    top = max(number.value for number in numbers)
-    axes.set_ylim(0, top * 1.12)
-    title = textwrap.wrap(protocol.title, 78)
-    if not protocol.is_known:
-        title.append("Not all terms are stated: numbers here may differ in them.")
-        axes.set_facecolor("0.96")
-    axes.set_title("\n".join(title), loc="left", fontsize=9)
-    axes.grid(axis="y", color="0.92", linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _label(axes: Axes, place: int, numbers: Sequence[PublishedNumber]) -> None:
-    """Name the numbers of a year beside them, moved apart where they would overlap."""
-    top = max(float(line.get_ydata()[0]) for line in axes.lines if len(line.get_ydata()) == 1)  # type: ignore[arg-type, index]
-    least = top * 0.042
-    lowest = -math.inf
-    for number in sorted(numbers, key=lambda number: number.value):
-        height = max(number.value, lowest + least)
-        lowest = height
-        axes.annotate(
-            textwrap.shorten(number.system.partition(" (")[0], 18, placeholder="…"),
-            (place, number.value),
-            xytext=(place + 0.1, height),
-            fontsize=6.2,
-            va="center",
-            arrowprops={"arrowstyle": "-", "color": "0.8", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 3},
-        )
-
-
-def _legend() -> list[Line2D]:
-    def handle(label: str, marker: str, colour: str, face: str) -> Line2D:
-        return Line2D(
-            [], [], linestyle="none", marker=marker, color=colour, markerfacecolor=face, label=label
-        )
-
-    return [
-        handle("real-valued, read in the paper's own source", "o", PALETTE[0], PALETTE[0]),
-        handle("real-valued, secondhand", "o", PALETTE[0], "white"),
-        handle("binary, read", "s", PALETTE[1], PALETTE[1]),
-        handle("binary, secondhand", "s", PALETTE[1], "white"),
+        if (is_binary, is_secondhand) in kinds
     ]
+    joined = "one method: widths, variants or sources"
+    handles.append(Line2D([], [], color="0.6", linewidth=0.8, label=joined))
+    figure.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0.04, 0.3 / total),
+        ncols=5,
+        frameon=False,
+        fontsize=8,
+    )
+    text = (
+        f"Years are those of the methods. Not drawn: {n_few:,} numbers of protocols with fewer than "
+        f"{MIN_METHODS} methods or of one year, and {n_others - n_few:,} of other metrics. "
+        "Two panels are two protocols: their heights say nothing of each other."
+    )
+    figure.text(0.045, 0.1 / total, text, fontsize=FONT + 1, color="0.35")

@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmark.published.beside import beside
 from benchmark.reporting.comparison import Cell, Comparison, Row
 from benchmark.reporting.footnotes import footnotes
+from benchmark.reporting.published import as_far_as_stated, beside
+from benchmark.reporting.published_data import published_fields
 
 MEAN = "mean"
 
@@ -45,10 +46,7 @@ def json_text(comparison: Comparison) -> str:
             split: {modality: facts.model_dump() for modality, facts in of_split.items()}
             for split, of_split in comparison.first_stage.items()
         },
-        "published": [
-            {**dataclasses.asdict(one.number), "row": one.row.name, "measured": one.measured}
-            for one in beside(comparison)
-        ],
+        "published": [published_fields(one, comparison) for one in as_far_as_stated(beside(comparison))],
         "rows": [_row(row) for row in comparison.rows],
         "footnotes": [dataclasses.asdict(note) for note in footnotes(comparison, comparison.metric_ids)],
     }

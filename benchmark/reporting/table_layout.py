@@ -30,7 +30,8 @@ class Column:
     """One column.
 
     importance: 0 must be shown; of the others the larger leaves first when space is short. is_words: text,
-    not numbers. can_wrap: entries may take several lines. leaves_with: columns that share one leave together.
+    not numbers. can_wrap: entries may take several lines, in a column narrower than wraps_below. leaves_with:
+    columns that share one leave together.
     """
 
     header: str
@@ -38,6 +39,7 @@ class Column:
     importance: int = 0
     is_words: bool = False
     can_wrap: bool = False
+    wraps_below: int = 18
     leaves_with: str = ""
 
 
@@ -166,14 +168,14 @@ def facts_table(comparison: Comparison) -> Table:
     return Table(
         "Methods",
         (
-            texts("method", [row.name for row in rows], 0, is_words=True),
-            texts("title", [_title(row) for row in rows], 2, is_words=True, can_wrap=True),
-            texts("fidelity", [str(row.card.get("fidelity", "unknown")) for row in rows], 0, is_words=True),
-            texts("width", [_number(row.embedding_width) for row in rows], 0),
-            texts("bytes/photo", [_number(row.bytes_per_photo) for row in rows], 3),
-            texts("side information", side_information, 1, is_words=True, can_wrap=True),
-            texts("configuration", configurations, 4, is_words=True, can_wrap=True),
-            texts("seeds", [_seed_counts(row) for row in rows], 5),
+            _texts("method", [row.name for row in rows], 0, is_words=True),
+            _texts("title", [_title(row) for row in rows], 2, is_words=True, can_wrap=True),
+            _texts("fidelity", [str(row.card.get("fidelity", "unknown")) for row in rows], 0, is_words=True),
+            _texts("width", [_number(row.embedding_width) for row in rows], 0),
+            _texts("bytes/photo", [_number(row.bytes_per_photo) for row in rows], 3),
+            _texts("side information", side_information, 1, is_words=True, can_wrap=True),
+            _texts("configuration", configurations, 4, is_words=True, can_wrap=True),
+            _texts("seeds", [_seed_counts(row) for row in rows], 5),
         ),
     )
 
@@ -230,6 +232,11 @@ def marks(values: Sequence[float | None]) -> list[Mark]:
     return ["" if v is None else "best" if v == best else "second" if v == second else "" for v in printed]
 
 
+def has_marks(tables: Sequence[Table]) -> bool:
+    """Whether any entry is marked as best."""
+    return any(entry.mark for table in tables for column in table.columns for entry in column.entries)
+
+
 def without_intervals(table: Table, *, importance: int) -> Table:
     """The same table, with bare numbers in the columns of this importance number and above."""
     columns = [
@@ -245,7 +252,7 @@ def _bare(entry: Text) -> Text:
     return replace(entry, aside="")
 
 
-def texts(
+def _texts(
     header: str,
     texts: Sequence[str],
     importance: int = 0,
@@ -253,7 +260,6 @@ def texts(
     is_words: bool = False,
     can_wrap: bool = False,
 ) -> Column:
-    """A column of bare texts."""
     return Column(header, tuple(map(Text, texts)), importance, is_words, can_wrap)
 
 

@@ -12,14 +12,11 @@ from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
 from benchmark.errors import BenchmarkError
-from benchmark.published.beside import all_beside, beside
-from benchmark.published.numbers import read_published
 from benchmark.reporting.comparison import Comparison
 from benchmark.reporting.footnotes import Note, cost_notes, footnotes
 from benchmark.reporting.latex import latex
-from benchmark.reporting.published_tables import csv_text as published_csv
-from benchmark.reporting.published_tables import data_of, published_notes, published_tables, shown_of
-from benchmark.reporting.published_tables import json_text as published_json
+from benchmark.reporting.published import as_far_as_stated, beside
+from benchmark.reporting.published_table import published_table
 from benchmark.reporting.table_data import csv_text, json_text
 from benchmark.reporting.table_layout import (
     SECONDARY,
@@ -31,14 +28,14 @@ from benchmark.reporting.table_layout import (
     facts_table,
     fold_table,
     generalised_table,
+    has_marks,
     headline_metrics,
     score_table,
     without_intervals,
 )
 
-_GAP = 2
 _PUBLISHED = "Published numbers, not measured here"
-_WRAPPED_WIDTH = 18
+_GAP = 2
 _RICH_STYLES = {"best": "bold", "second": "underline", "": ""}
 _PLAIN_MARKS = {"best": "*", "second": "+", "": ""}
 
@@ -55,7 +52,7 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool, is_cost: bool = 
     if fmt == "json":
         return json_text(comparison)
     if is_cost:
-        return _written([cost_table(comparison)], cost_notes(comparison), fmt)
+        return written([cost_table(comparison)], cost_notes(comparison), fmt)
     metrics = headline_metrics(comparison)
     tables = [score_table(comparison, metrics)]
     further = [metric for metric in comparison.metric_ids if metric not in metrics]
@@ -64,45 +61,14 @@ def render(comparison: Comparison, fmt: str, *, per_fold: bool, is_cost: bool = 
     tables[1:1] = _dividing_tables(comparison, metrics)
     if per_fold and len(comparison.folds) > 1:
         tables.append(fold_table(comparison, comparison.main_metric))
-    if found := beside(comparison):
-        tables += published_tables(found, _PUBLISHED)
+    if found := as_far_as_stated(beside(comparison)):
+        tables.append(published_table(found, _PUBLISHED))
     tables.append(facts_table(comparison))
-    return _written(tables, footnotes(comparison, comparison.metric_ids), fmt)
+    return written(tables, footnotes(comparison, comparison.metric_ids), fmt)
 
 
-def render_published(comparison: Comparison, fmt: str) -> str:
-    """Write the published numbers of a comparison's methods beside ours, in the formats of `render`."""
-    if fmt in ("csv", "json"):
-        lines = data_of(comparison)
-        return published_csv(lines) if fmt == "csv" else published_json(lines)
-    return _written(*_published(comparison), fmt)
-
-
-def rich_published(comparison: Comparison, *, width: int) -> RenderableType:
-    """Lay the published numbers out for a terminal `width` characters wide."""
-    tables, notes = _published(comparison)
-    parts: list[RenderableType] = []
-    for table in tables:
-        fitting, lacking = _fit(table, width, 0)
-        parts += [_rich(fitting), *_lacking(lacking), ""]
-    return Group(*parts, _rich_notes(notes))
-
-
-def _published(comparison: Comparison) -> tuple[list[Table], tuple[Note, ...]]:
-    """Raises BenchmarkError where no paper of the collection has a number of any row."""
-    found = all_beside(comparison)
-    if not found:
-        methods = ", ".join(row.name for row in comparison.rows)
-        raise BenchmarkError(
-            f"no published number of any of these rows: {methods}. results/published/numbers.csv has those "
-            f"of {', '.join(sorted({number.method for number in read_published() if number.method}))}."
-        )
-    shown = shown_of(found, comparison)
-    title = f"{_PUBLISHED}. Here: {comparison.heading}, {', '.join(comparison.splits)}"
-    return published_tables(shown, title), published_notes(found, shown)
-
-
-def _written(tables: list[Table], notes: tuple[Note, ...], fmt: str) -> str:
+def written(tables: list[Table], notes: tuple[Note, ...], fmt: str) -> str:
+    """Write tables and the notes below them as `plain`, `markdown` or `latex`."""
     writers: dict[str, Callable[[list[Table], tuple[Note, ...]], str]] = {
         "plain": _plain,
         "markdown": _markdown,
@@ -118,8 +84,7 @@ def rich_table(
 ) -> RenderableType:
     """Lay a comparison out for a terminal `width` characters wide; columns that do not fit are named."""
     if is_cost:
-        costs, lacking = _fit(cost_table(comparison), width, 1)
-        return Group(_rich(costs), *_lacking(lacking), "", _rich_notes(cost_notes(comparison)))
+        return laid_out(cost_table(comparison), cost_notes(comparison), width)
     scores, lacking = _fit(score_table(comparison, headline_metrics(comparison)), width, SECONDARY)
     further = [metric for metric in comparison.metric_ids if metric not in headline_metrics(comparison)]
     parts: list[RenderableType] = [_rich(scores), *_lacking([*lacking, *further]), ""]
@@ -129,22 +94,30 @@ def rich_table(
     if per_fold and len(comparison.folds) > 1:
         folds, lacking = _fit(fold_table(comparison, comparison.main_metric), width, 1)
         parts += [_rich(folds), *_lacking(lacking), ""]
-    if found := beside(comparison):
-        (table,) = published_tables(found, _PUBLISHED)
-        parts += [_rich(_fit(table, width, 0)[0]), ""]
+    if found := as_far_as_stated(beside(comparison)):
+        parts += [_rich(_fit(published_table(found, _PUBLISHED, is_short=True), width, 0)[0]), ""]
     parts += [_rich(_fit(facts_table(comparison), width, 0)[0]), ""]
     shown = [column.header for column in scores.columns]
     notes = footnotes(comparison, [metric for metric in comparison.metric_ids if metric in shown])
     return Group(*parts, _rich_notes(notes))
 
 
-def _rich_notes(notes: Sequence[Note]) -> RichTable:
+def laid_out(table: Table, notes: tuple[Note, ...], width: int) -> RenderableType:
+    """Lay one table and its notes out for a terminal; columns that do not fit are named."""
+    shown, lacking = _fit(table, width, 1)
+    return Group(_rich(shown), *_lacking(lacking), "", _rich_notes(notes, is_marked=has_marks([table])))
+
+
+def _rich_notes(notes: Sequence[Note], *, is_marked: bool = True) -> RichTable:
     grid = RichTable.grid(padding=(0, _GAP))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(style="dim", overflow="fold")
     for note in notes:
         grid.add_row(RichText(note.label), RichText(note.text))
-    grid.add_row(RichText("Marks"), RichText("best of a column bold, second best underlined, as printed."))
+    if is_marked:
+        grid.add_row(
+            RichText("Marks"), RichText("best of a column bold, second best underlined, as printed.")
+        )
     return grid
 
 
@@ -193,7 +166,7 @@ def _lacking(headers: list[str]) -> list[RenderableType]:
 
 def _width(column: Column) -> int:
     width = max(len(column.header), *(len(_joined(entry)) for entry in column.entries))
-    return min(width, _WRAPPED_WIDTH) if column.can_wrap else width
+    return min(width, column.wraps_below) if column.can_wrap else width
 
 
 def _joined(entry: Text) -> str:
@@ -241,8 +214,8 @@ def _plain(tables: list[Table], notes: tuple[Note, ...]) -> str:
         if table.n_set_apart:
             lines.insert(len(lines) - table.n_set_apart, rule)
         parts.append("\n".join([table.title, lines[0], rule, *lines[1:]]))
-    parts.append("* best, + second best of a column (as printed)")
-    parts[-1] += "".join(f"\n{note.label}: {note.text}" for note in notes)
+    marks = ["* best, + second best of a column (as printed)"] if has_marks(tables) else []
+    parts.append("\n".join([*marks, *(f"{note.label}: {note.text}" for note in notes)]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -267,7 +240,8 @@ def markdown_table(table: Table) -> str:
 
 def _markdown(tables: list[Table], notes: tuple[Note, ...]) -> str:
     parts = [f"### {_md(table.title)}\n\n{markdown_table(table)}" for table in tables]
-    parts.append("Best of a column **bold**, second best <u>underlined</u>, as printed.")
+    if has_marks(tables):
+        parts.append("Best of a column **bold**, second best <u>underlined</u>, as printed.")
     parts.append("\n".join(f"- **{_md(note.label)}:** {_md(note.text)}" for note in notes))
     return "\n\n".join(parts) + "\n"
 
