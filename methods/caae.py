@@ -93,7 +93,8 @@ class CAAEObjective(AdversarialObjective):
             "random.",
             "That the sketch is made again from x̂ is known of the CVAE; here it is assumed of the CAAE too.",
             "Features are centred and of length 1 where the suite says so, and may be negative: the "
-            "decoder ends in a linear layer, and squares are summed over a feature.",
+            "decoder ends in a linear layer, and squares are means over the numbers of a feature, in units "
+            "of their usual size.",
             "A sketch is paired with any photo of its class; the paper trains on the photo that was drawn.",
             "The hundred codes of noise are the same for every sketch.",
             "The discriminator moves first and has the optimiser and the learning rate of all other parts.",

@@ -76,7 +76,8 @@ class CVAEObjective(Objective):
         fidelity="reimplementation",
         deviations=(
             "Features are centred and of length 1 where the suite says so, and may be negative: the "
-            "decoder ends in a linear layer instead of a ReLU, and squares are summed over a feature.",
+            "decoder ends in a linear layer instead of a ReLU, and squares are means over the numbers of a "
+            "feature, in units of their usual size.",
             "The weight of the divergence is tuned; in the paper it is 1, on features of thousands of "
             "larger numbers.",
             "Networks have the size of the suite, one hidden layer and codes of 64 numbers, without batch"

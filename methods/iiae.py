@@ -115,8 +115,8 @@ def _decoder(config: IIAEConfig, n_out: int) -> Encoder:
         distance="cosine",
         fidelity="reimplementation",
         deviations=(
-            "Squares are summed over features of length 1 with a weight that is tuned; the released code "
-            "takes ten times their mean over 512 numbers.",
+            "Squares are means over the numbers of a feature, in units of their usual size, with a weight "
+            "that is tuned; the released code takes ten times their mean over 512 numbers.",
             "Encoders and decoders have the size of the suite, one hidden layer without batch "
             "normalisation; the released ones have two, and the joint encoder starts from hidden layers "
             "of the single ones.",
