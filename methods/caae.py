@@ -88,9 +88,9 @@ class CAAEObjective(AdversarialObjective):
         distance="cosine",
         fidelity="reimplementation",
         deviations=(
-            "Code was released for the CVAE alone: networks, their sizes and the weights of the terms "
-            "follow it, and the adversarial part follows Makhzani's auto-encoder with a code that is not "
-            "random.",
+            "Code was released for the CVAE alone: decoder and f are those of `cvae` here, of the size of "
+            "the suite, weights are tuned, and the adversarial part follows Makhzani's auto-encoder with a "
+            "code that is not random.",
             "That the sketch is made again from x̂ is known of the CVAE; here it is assumed of the CAAE too.",
             "Features are centred and of length 1 where the suite says so, and may be negative: the "
             "decoder ends in a linear layer, and squares are means over the numbers of a feature, in units "

@@ -1,7 +1,7 @@
 """Doodle2search: triplets, semantics and an unlearnt modality, on pictures in which it learns where to look.
 
-Losses as in `doodle2search_features`. A mask over the places of the network's last map adds what is attended
-to the map before it is averaged. Source: Dey et al., CVPR 2019.
+Losses as in `doodle2search_features`. An encoder sees the mean of the network's last map, plus its mean under
+a mask over its places. Source: Dey et al., CVPR 2019.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ class AttentionObjective(DoodleObjective):
         deviations=(
             "The network is EfficientNet-Lite0 with ImageNet-1k weights and stays as it is; the original "
             "fine-tunes VGG-16 with batch normalisation, so that attention and network learn together.",
-            "The attended map is averaged over its places, centred and brought to length 1 as other "
-            "methods' features are; the original passes all places to two layers of 4,096.",
+            "The mean of the map and its mean weighted by attention are added, so that attention weighs as "
+            "much as the map, and brought to length 1 as other methods' features are; the original adds "
+            "x · m to the map x place by place and passes all places to two layers of 4,096.",
             "Negatives are other pairs of the batch, likelier the more similar their classes, instead of "
             "items of the whole set.",
             "The reversed gradient of the modality grows over the first half of the epochs; in the released "
@@ -107,7 +108,9 @@ class Doodle2Search(TrainedMethod):
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Take back what `state` returned."""
         self.sketch_mean, self.photo_mean = state["sketch_mean"], state["photo_mean"]
-        super().load_state({name: value for name, value in state.items() if not name.endswith("_mean")})
+        super().load_state(
+            {name: value for name, value in state.items() if name not in ("sketch_mean", "photo_mean")}
+        )
 
     def empty_encoder(self, weights: Mapping[str, Tensor]) -> nn.Module:
         """Build an encoder with attention."""

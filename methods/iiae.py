@@ -121,7 +121,8 @@ def _decoder(config: IIAEConfig, n_out: int) -> Encoder:
             "normalisation; the released ones have two, and the joint encoder starts from hidden layers "
             "of the single ones.",
             "The divergences have their full weight from the start; the released code lets those from "
-            "N(0, I) grow over 2,000 steps.",
+            "N(0, I) grow with a time constant of 2,000 steps.",
+            "The decoder of classes, which the released code has and gives weight 0, is left out.",
             "Every sketch is once an epoch beside any photo of its class; the released code draws batches"
             " of one pair a class.",
             "The loss was checked against the released code, not against the paper's text.",

@@ -216,7 +216,9 @@ def _generator(config: SemPcycConfig, n_out: int) -> Encoder:
             "vectors and embeddings of the WordNet hierarchy together.",
             "Backbones are not fine-tuned on the seen classes unless the suite does it.",
             "Generators and discriminators have one hidden layer, the generators that of the suite, without "
-            "batch normalisation and noise; the released ones have two.",
+            "batch normalisation; the released ones have two, and their discriminators add noise to what "
+            "they judge.",
+            "Codes have the width of the suite; the released default is 128.",
             "L1 and square errors of features are in units of their own size, since features have length 1; "
             "class vectors are lengthened to numbers of order 1, and the auto-encoder ends in a linear "
             "layer, as they may be negative.",

@@ -147,7 +147,8 @@ class ZSIHObjective(Objective):
             "sums over vectors.",
             "E[log q] is minimised, as the paper's lower bound says; the released code has the opposite "
             "sign.",
-            "Bits are drawn in training, as in the paper; the released code cuts at 0.5 there.",
+            "Bits are drawn in training, as in the paper; the released code cuts probabilities at 0.5 for "
+            "the decoder and logits at 0.5 for the encoders.",
             "Gradients of the encoders' term reach the drawn bits; in the released code they do not.",
             "Class vectors are of sentences, not of words; the weights decay at the suite's rate.",
             "The real-valued row compares the outputs before they are cut; the paper has codes alone.",

@@ -13,7 +13,9 @@ ATTENTION_HIDDEN = 380
 class AttentionEncoder(nn.Module):
     """(B, c, h, w) map -> (B, width): where to look is learnt, then the mean of what is seen is encoded.
 
-    A mask m, a softmax over the h · w places of two 1 x 1 convolutions, adds to the map x the attended x · m.
+    A mask m is a softmax over the h · w places of two 1 x 1 convolutions. What is encoded, at length 1, is
+    the mean of the map x plus Σ x · m, its mean weighted by m; the mean of x + x · m would leave m a weight
+    of 1 / (h · w).
     """
 
     def __init__(self, n_channels: int, encoder: Encoder) -> None:
@@ -28,7 +30,6 @@ class AttentionEncoder(nn.Module):
         """Return the embeddings."""
         places = maps.float().flatten(2)
         attention = self.mask(maps.float()).flatten(2).softmax(dim=2)
-        # The attended map adds up to the attended mean, since the mask adds up to 1.
         seen = places.mean(dim=2) + (places * attention).sum(dim=2)
         embedded: Tensor = self.encoder(F.normalize(seen, dim=1))
         return embedded

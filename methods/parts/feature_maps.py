@@ -41,6 +41,9 @@ class FeatureMaps:
         return maps
 
     def of_all(self, items: Inputs) -> Tensor:
-        """(n, 1280, 7, 7) float16: of seen pictures, small enough to be kept while a method is trained."""
+        """(n, 1280, 7, 7) float16: maps of seen pictures, kept on the device while a method is trained.
+
+        125 KB a picture: 0.4 GB for doodle101, 14 GB for Sketchy extended.
+        """
         starts = range(0, len(items), N_AT_ONCE)
         return torch.cat([self(items[start : start + N_AT_ONCE]).half() for start in starts])
