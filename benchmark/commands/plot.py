@@ -68,6 +68,12 @@ def plot(
     from benchmark.reporting.plots import bars, pr_curves, save_figure
     from benchmark.reporting.retrieval_plot import best_run, retrieval
 
+    others = {"metric": metric, "reference": reference, "data-root": data_root, "cache-dir": cache_dir}
+    if picture is Picture.PUBLISHED:
+        del others["metric"]
+    needless = [f"--{name}" for name, value in others.items() if value is not None]
+    if picture in (Picture.TRAINING, Picture.PUBLISHED) and needless:
+        raise BenchmarkError(f"plot {picture} takes no {', '.join(needless)}: leave it out.")
     _check_run(picture, run, flags)
     if run is not None or picture is Picture.PUBLISHED:
         figures = results_dir / "figures"

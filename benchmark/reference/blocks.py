@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from benchmark.errors import BenchmarkError
-from benchmark.reference.store import Reference
+from benchmark.reference.store import MAIN, Reference
 from benchmark.reference.views import (
     comparison_of,
     devices_in_words,
@@ -47,7 +47,8 @@ def _systems(dataset: str) -> Callable[[References], str]:
         found = pairwise_of(references[dataset])
         metrics = [metric for metric in _METRICS if metric in comparison.metric_ids]
         table = with_titles(score_table(comparison, metrics), comparison)
-        parts = (in_words(found), devices_in_words(comparison), older_in_words(references[dataset]))
+        older = older_in_words(references[dataset], MAIN)
+        parts = (in_words(found), devices_in_words(comparison), older)
         words = " ".join(filter(None, parts))
         return f"{markdown_table(with_outcomes(table, found))}\n\n{words}"
 
@@ -67,7 +68,8 @@ def _side_by_side(suite: str) -> Callable[[References], str]:
                 found = dict(zip(names.entries, column.entries, strict=True))
                 entries = tuple(found.get(name, Text(DASH)) for name in columns[0].entries)
                 columns.append(replace(column, header=f"{dataset}, {column.header}", entries=entries))
-            words.append(f"{dataset}. {in_words(pairwise_of(reference, suite))}")
+            parts = (f"{dataset}.", in_words(pairwise_of(reference, suite)), older_in_words(reference, suite))
+            words.append(" ".join(filter(None, parts)))
         return "\n\n".join((markdown_table(Table("", tuple(columns))), *words))
 
     return text

@@ -1,7 +1,8 @@
-"""From finished runs to reference results: only runs of the present code, data and configurations count.
+"""From finished runs to reference results: runs of the present data, configurations and code.
 
-Where nothing but the code of a method has changed since its runs, they are taken nevertheless, and named:
-else nobody without a GPU could make reference results after a change that reaches a method on pictures.
+Where a run has no record by the present code of its method, one by older code is taken, and pages that show
+it say so: else nobody without a GPU could make reference results after a change that reaches a method on
+pictures.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def _queries(record: Record, per_query: PerQuery) -> dict[str, Any]:
         if info.name not in ("values", "metric_ids")
     }
     return {
-        "classes": dict(zip(map(str, labels), classes, strict=False)) if len(labels) == len(classes) else {},
+        "classes": {str(label): classes[label] for label in labels if label < len(classes)},
         **{name: array.tolist() for name, array in arrays.items() if array is not None},
     }
 

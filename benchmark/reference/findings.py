@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from benchmark.published.numbers import UNKNOWN, read_published
 from benchmark.reference.blocks import References
 from benchmark.reference.store import Reference
+from benchmark.reference.views import older_in_words
 from benchmark.reporting.findings.evidence import Evidence, PublishedValue, Study, study
 from benchmark.reporting.findings.figures import definitions_figure, differences_figure
 from benchmark.reporting.findings.page import page, with_ruler
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 
 def findings_text(references: References) -> str:
     """Return the page."""
-    return page(_studies(references), published_values())
+    text = page(_studies(references), published_values())
+    older = [
+        f"- On {dataset}: {words}"
+        for dataset, reference in references.items()
+        if (words := older_in_words(reference))
+    ]
+    return "\n".join([text.rstrip("\n"), *older]) + "\n"
 
 
 def findings_differences(references: References) -> Figure:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from benchmark.reference.blocks import References
 from benchmark.reference.findings import findings_definitions, findings_differences, findings_text
 from benchmark.reference.store import FOLDER, reference_datasets
-from benchmark.reference.views import comparison_of, pairwise_of
+from benchmark.reference.views import comparison_of, older_in_words, pairwise_of
 from benchmark.reporting.comparison import Comparison
 from benchmark.reporting.findings.page import DEFINITIONS, DIFFERENCES, PAGE
 from benchmark.reporting.pairwise_text import render_pairwise
@@ -56,6 +56,7 @@ def dataset_page(dataset: str) -> Callable[[References], str]:
             "[README](../../README.md) says how the runs are made again.",
             f"![map@all with intervals]({dataset}-bars.png)",
             f"![Precision-recall curves]({dataset}-pr.png)",
+            *filter(None, [older_in_words(reference)]),
             f"## Every method: suite `full`\n\n{render(comparison, 'markdown', per_fold=True)}",
             f"## Differences to `centred`\n\n{render_pairwise(pairwise_of(reference), 'markdown')}",
             f"## Cost\n\n{render(comparison, 'markdown', per_fold=False, is_cost=True)}",

@@ -90,10 +90,11 @@ def in_words(found: Pairwise) -> str:
     )
 
 
-def older_in_words(reference: Reference) -> str:
-    """Name the rows whose method has changed its code since they were run; "" where there are none."""
-    runs = {run.record.identity: run.record for runs in reference.suites.values() for run in runs}
-    rows = sorted({row_name(runs[identity]) for identity in reference.of_older_source})
+def older_in_words(reference: Reference, suite: str | None = None) -> str:
+    """Name the rows, of one suite or of all, whose method has changed its code since; "" for none."""
+    suites = [reference.of_suite(suite)] if suite else reference.suites.values()
+    records = [run.record for runs in suites for run in runs]
+    rows = sorted({row_name(own) for own in records if own.identity in reference.of_older_source})
     if not rows:
         return ""
     return f"The code of {', '.join(f'`{row}`' for row in rows)} has changed since its runs."
@@ -104,6 +105,8 @@ def devices_in_words(comparison: Comparison) -> str:
     rows_of: dict[str, list[str]] = {}
     for row in comparison.rows:
         rows_of.setdefault(" and ".join(sorted(set(row.device.values()))), []).append(row.name)
+    if not any(rows_of):
+        return ""
     most, *others = sorted((name for name in rows_of if name), key=lambda name: -len(rows_of[name]))
     named = [f"of {', '.join(f'`{row}`' for row in rows_of[device])} on {device}" for device in others]
     return f"Fits ran on {', those '.join([most, *named])}."

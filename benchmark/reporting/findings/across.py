@@ -120,7 +120,7 @@ def _limiting(found: Sequence[tuple[str, Spread]]) -> str:
 
 def _controlled(studies: Sequence[Study]) -> str:
     variants = [pair.row.variant for study in studies if study.ablation for pair in study.ablation.pairs]
-    named = [f"“{variant}”" for variant in variants if _NO_SEMANTICS in variant]
+    named = [f"“{variant}”" for variant in dict.fromkeys(variants) if _NO_SEMANTICS in variant]
     return f" The nearest to that is {listed(named)}, below." if named else ""
 
 

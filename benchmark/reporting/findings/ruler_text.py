@@ -111,9 +111,7 @@ def _cut_to_read(studies: Sequence[Study]) -> str:
 def _flip(study: Study, ruler: Ruler) -> str:
     share = _share(study, ruler)
     if ruler.widest_flip is None:
-        return (
-            f"{_share(study, ruler)}On {study.dataset} no two methods change places under {code(ruler.name)}."
-        )
+        return f"{share}On {study.dataset} no two methods change places under {code(ruler.name)}."
     one, other, ahead, behind = ruler.widest_flip
     return (
         f"{share}The widest change of places on {study.dataset}, {code(ruler.name)}: {code(one)} is up "
