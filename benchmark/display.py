@@ -120,7 +120,8 @@ class _Runs:
         result = f"map@all {score.value:.3f}" if score else f"{record.status}: {record.reason}"
         left = "" if self._n_done == len(self._planned) else f", {duration(self._left_s(0.0))} left"
         self._display.message(
-            f"[{self._n_done}/{len(self._planned)}] {run.label}: {result}  ({seconds:.1f} s{left})"
+            f"[{self._n_done}/{len(self._planned)}] {run.label}: {result}  "
+            f"({seconds:.1f} s{left})  {run.run_id}"
         )
 
     def _fraction(self) -> float:

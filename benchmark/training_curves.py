@@ -34,8 +34,8 @@ def read_curves(folder: Path) -> pd.DataFrame:
     path = folder / FILE
     if not path.is_file():
         raise BenchmarkError(
-            f"{path} does not exist: the method logs no losses (closed-form methods have none), or the run "
-            "was made by an older version. Run it again with --rerun all."
+            f"{path} does not exist: closed-form methods log no losses, and neither did older versions. For "
+            "a trained method, repeat the run: `run` with its --methods, --splits, --seeds and --rerun all."
         )
     try:
         return pd.read_csv(path, index_col="epoch").astype(float)

@@ -71,7 +71,7 @@ def published_notes(
     )
     others = (
         f"{n_others:,} numbers of these methods: other metrics (--metrics), directions, settings or data "
-        "sets. --format csv and json hold them, and all numbers of other methods."
+        "sets. --format csv and json hold them; without --methods, those of all methods."
     )
     short = is_short and any(len(one.obstacles) > 1 for one in found)
     written = (

@@ -34,6 +34,7 @@ def training(run: StoredRun) -> Figure:
     for axes, name in zip(panels, curves.columns, strict=False):
         values = curves[name]
         axes.plot(curves.index, values, color=PALETTE[0], linewidth=1.5, marker="o", markersize=2.5)
+        axes.set_xlim(0.5, len(curves) + 0.5)
         axes.set_title(_panel_title(str(name), values), loc="left", fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.tick_params(labelsize=8)
@@ -49,9 +50,15 @@ def _title(run: StoredRun) -> str:
     record = run.record
     where = f"{record.protocol.dataset}, {record.protocol.split}, seed {record.seed} ({record.run_id})"
     ended = "" if record.status == "complete" else f"; {record.status}: {record.reason}"
-    return f"{row_name(record)}, {where}: mean of each epoch's batches{ended}"
+    return f"{row_name(record)}, {where}: mean of each epoch's batches, terms as weighted in the loss{ended}"
 
 
 def _panel_title(name: str, values: pd.Series[float]) -> str:
     finite = values[np.isfinite(values)]
-    return f"{name}: {finite.iloc[0]:.3g} to {finite.iloc[-1]:.3g}" if len(finite) else name
+    if not len(finite):
+        return f"{name}: not finite from epoch 1"
+    ended = f", not finite from epoch {len(finite) + 1}" if len(finite) < len(values) else ""
+    peak = (
+        f", at most {finite.max():.3g}" if finite.max() > 1.2 * max(finite.iloc[0], finite.iloc[-1]) else ""
+    )
+    return f"{name}: {finite.iloc[0]:.3g} to {finite.iloc[-1]:.3g}{peak}{ended}"

@@ -23,7 +23,7 @@ def test_curves_of_two_trainings_of_which_one_was_cut_short_are_kept(tmp_path):
 
 
 def test_a_run_without_curves_says_why(tmp_path):
-    with pytest.raises(BenchmarkError, match="the method logs no losses"):
+    with pytest.raises(BenchmarkError, match="closed-form methods log no losses"):
         read_curves(tmp_path)
 
 

@@ -125,8 +125,9 @@ def _widths(studies: Sequence[Study]) -> Iterator[str]:
         ]
         also = f", as {'does' if len(alike) == 1 else 'do'} {listed(alike)}" if alike else ""
         yield (
-            f"**Equal terms are not equal sizes.** {code(reference.name)} keeps all {wide:,} numbers of a "
-            f"feature{also}; methods whose width is free have {suite}. Part of their loss may be width."
+            f"**One protocol is not one size.** {code(reference.name)} embeds in {wide:,} numbers, as many "
+            f"as a feature has{also}; methods whose width is free have {suite}. Part of their loss may be "
+            f"width. What they are given is what {code(reference.name)} ranks by: centred features."
         )
 
 

@@ -60,7 +60,7 @@ def page(studies: Sequence[Study], published: Sequence[PublishedValue]) -> str:
         "[results/reference](../results/reference).",
         summary(studies, steps),
         _how_to_read(),
-        "## 1. On equal terms",
+        "## 1. Under one protocol",
         outcomes(studies),
         named_evidence(studies),
         f"![Difference of every method to {REFERENCE}, with intervals]({DIFFERENCES})",

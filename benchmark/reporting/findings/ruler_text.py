@@ -104,7 +104,7 @@ def _cut_to_read(studies: Sequence[Study]) -> str:
     parts = [(own.cut or 0) / n_positives(study) for study in studies if (own := main_ruler(study))]
     if not all(part <= 1 for part in parts):
         return ""
-    like = " It is about as large a part of a class as 200 is on Sketchy, a third."
+    like = " It is about as large a part of a class as 200 is on Sketchy extended, a third."
     return f" The smaller cut is the one to read.{like if all(0.25 <= part <= 0.5 for part in parts) else ''}"
 
 

@@ -68,6 +68,7 @@ def _conclusion(found: Sequence[Ruler], steps: Steps) -> str:
     kinds = {one[0][0].partition("/")[2] for one in dominant if one is not None}
     if len(kinds) == 1 and all(one is not None and one[1] < steps.median for one in dominant):
         text += (
-            f" It takes {code(f'/{kinds.pop()}')} in the mixture: the others differ by less than that gain."
+            f" It takes {code(f'/{kinds.pop()}')} in the mixture: the others differ by less than the median "
+            "gain."
         )
     return text

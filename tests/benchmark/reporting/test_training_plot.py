@@ -45,8 +45,23 @@ def test_the_title_names_the_run(logged):
     assert logged.record.run_id in title
 
 
+@pytest.mark.parametrize(
+    ("values", "title"),
+    [
+        ([4.0, 2.0], "loss: 4 to 2"),
+        ([1.0, 9.0, 2.0], "loss: 1 to 2, at most 9"),
+        ([4.0, float("nan")], "loss: 4 to 4, not finite from epoch 2"),
+        ([float("nan")], "loss: not finite from epoch 1"),
+    ],
+)
+def test_a_panel_says_how_the_loss_went_and_where_it_diverged(make_run, values, title):
+    run = make_run()
+    (run.folder / FILE).write_text(curves_text({"loss": values}))
+    assert training(run).axes[0].get_title(loc="left") == title
+
+
 def test_a_run_without_curves_is_refused(make_run):
-    with pytest.raises(BenchmarkError, match="logs no losses"):
+    with pytest.raises(BenchmarkError, match="log no losses"):
         training(make_run())
 
 
