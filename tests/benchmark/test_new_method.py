@@ -85,7 +85,8 @@ def test_a_name_that_cannot_be_an_id_is_refused(tmp_path, name):
 
 
 def test_a_taken_id_is_refused_with_its_place(tmp_path):
-    with pytest.raises(BenchmarkError, match=r"a method 'frozen' exists \(.*frozen\.py:\d+\).* Taken: caae, cca, "):
+    message = r"a method 'frozen' exists \(.*frozen\.py:\d+\).* Taken: caae, cca, "
+    with pytest.raises(BenchmarkError, match=message):
         write_method("frozen", tmp_path)
     assert not list(tmp_path.iterdir())
 
