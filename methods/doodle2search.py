@@ -8,27 +8,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from benchmark.registry import register_method
+from datasets.seen import Inputs, Pictures
 from methods.base import FitProgress, MethodCard, SearchRange, SeenData
 from methods.parts.attention import AttentionEncoder
 from methods.parts.doodle_losses import DoodleConfig, DoodleObjective
-from methods.parts.feature_maps import N_CHANNELS, FeatureMaps
+from methods.parts.feature_maps import FeatureMaps
+from methods.parts.networks import Encoder
 from methods.parts.search import COMMON_SEARCH_SPACE
 from methods.parts.trained import TrainedMethod
 
 
 class AttentionObjective(DoodleObjective):
-    """The same losses behind encoders that see maps."""
+    """The same losses behind encoders that see maps, less the mean of the seen ones of their modality."""
 
     def __init__(self, config: DoodleConfig, seen: SeenData) -> None:
         super().__init__(config, seen)
-        self.sketch_encoder = AttentionEncoder(N_CHANNELS, config.encoder(N_CHANNELS))
-        self.photo_encoder = AttentionEncoder(N_CHANNELS, config.encoder(N_CHANNELS))
+        self.sketch_encoder = _attentive(self.sketch_encoder, seen.sketches)
+        self.photo_encoder = _attentive(self.photo_encoder, seen.photos)
 
 
 @register_method(
@@ -64,7 +66,7 @@ class AttentionObjective(DoodleObjective):
     )
 )
 class Doodle2Search(TrainedMethod):
-    """Keeps both encoders, their attention, and the mean of each modality's maps."""
+    """Keeps both encoders and their attention; the network comes from its package."""
 
     Config: ClassVar[Any] = DoodleConfig
     Objective = AttentionObjective
@@ -75,48 +77,35 @@ class Doodle2Search(TrainedMethod):
         "margin": SearchRange(low=0.1, high=3.0, log=True),
     }
 
-    sketch_mean: Tensor
-    photo_mean: Tensor
-
     def __init__(self, config: Any = None, *, device: str = "cpu") -> None:
         super().__init__(config, device=device)
         self._maps = FeatureMaps(device)
 
     def fit(self, seen: SeenData, *, seed: int, progress: FitProgress) -> Self:
         """Read the maps of all seen pictures once, then train on them."""
-        sketches, photos = self._maps.of_all(seen.sketches), self._maps.of_all(seen.photos)
-        self.sketch_mean, self.photo_mean = _mean(sketches), _mean(photos)
-        centred = dataclasses.replace(
-            seen, sketches=sketches.sub_(self.sketch_mean), photos=photos.sub_(self.photo_mean)
+        sketches, photos = (
+            self._maps.of_all(cast(Pictures, items), progress) for items in (seen.sketches, seen.photos)
         )
-        return super().fit(centred, seed=seed, progress=progress)
+        of_maps = dataclasses.replace(seen, sketches=sketches, photos=photos)
+        return super().fit(of_maps, seed=seed, progress=progress)
 
     @torch.inference_mode()
     def embed_sketches(self, batch: Tensor) -> Tensor:
         """(B, 3, H, W) float32 in 0..1 -> (B, width) float32."""
-        return super().embed_sketches(self._maps(batch) - self.sketch_mean)
+        return super().embed_sketches(self._maps(batch))
 
     @torch.inference_mode()
     def embed_photos(self, batch: Tensor) -> Tensor:
         """(B, 3, H, W) float32 in 0..1 -> (B, width) float32."""
-        return super().embed_photos(self._maps(batch) - self.photo_mean)
-
-    def state(self) -> dict[str, Tensor]:
-        """Weights of the encoders, and the means; the network comes from its package."""
-        return {**super().state(), "sketch_mean": self.sketch_mean, "photo_mean": self.photo_mean}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state` returned."""
-        self.sketch_mean, self.photo_mean = state["sketch_mean"], state["photo_mean"]
-        super().load_state(
-            {name: value for name, value in state.items() if name not in ("sketch_mean", "photo_mean")}
-        )
+        return super().embed_photos(self._maps(batch))
 
     def empty_encoder(self, weights: Mapping[str, Tensor]) -> nn.Module:
-        """Build an encoder with attention."""
-        return AttentionEncoder(N_CHANNELS, self.config.encoder(N_CHANNELS))
+        """Build an encoder with attention, of the width of maps that the weights fit."""
+        mean = weights["mean"]
+        return AttentionEncoder(mean, self.config.encoder(len(mean)))
 
 
-def _mean(maps: Tensor) -> Tensor:
-    """(1280, 1, 1): mean over items and places."""
-    return maps.mean(dim=(0, 2, 3), dtype=torch.float32)[:, None, None]
+def _attentive(encoder: nn.Module, maps: Inputs) -> AttentionEncoder:
+    """Put attention before an encoder; the mean is one over items and places."""
+    mean = cast(Tensor, maps).mean(dim=(0, 2, 3), dtype=torch.float32)
+    return AttentionEncoder(mean, cast(Encoder, encoder))

@@ -15,21 +15,25 @@ class AttentionEncoder(nn.Module):
 
     A mask m is a softmax over the h · w places of two 1 x 1 convolutions. What is encoded, at length 1, is
     the mean of the map x plus Σ x · m, its mean weighted by m; the mean of x + x · m would leave m a weight
-    of 1 / (h · w).
+    of 1 / (h · w). mean: (c,) float32, what is subtracted at every place.
     """
 
-    def __init__(self, n_channels: int, encoder: Encoder) -> None:
+    mean: Tensor
+
+    def __init__(self, mean: Tensor, encoder: Encoder) -> None:
         super().__init__()
-        self.mask = nn.Sequential(
-            nn.Conv2d(n_channels, ATTENTION_HIDDEN, kernel_size=1),
-            nn.Conv2d(ATTENTION_HIDDEN, 1, kernel_size=1),
-        )
+        self.register_buffer("mean", mean)
+        # A softmax over places takes no notice of what is added at every one: no bias, nor the mean.
+        self.hidden = nn.Linear(len(mean), ATTENTION_HIDDEN, bias=False)
+        self.score = nn.Linear(ATTENTION_HIDDEN, 1, bias=False)
         self.encoder = encoder
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return the embeddings."""
         places = maps.float().flatten(2)
-        attention = self.mask(maps.float()).flatten(2).softmax(dim=2)
-        seen = places.mean(dim=2) + (places * attention).sum(dim=2)
+        # Nothing lies between the two layers: their product first, and a place costs a 380th.
+        scores = self.score.weight @ self.hidden.weight @ places
+        attended = (places @ scores.softmax(dim=2).transpose(1, 2)).squeeze(2)
+        seen = places.mean(dim=2) + attended - 2 * self.mean
         embedded: Tensor = self.encoder(F.normalize(seen, dim=1))
         return embedded

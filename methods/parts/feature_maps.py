@@ -10,10 +10,19 @@ from torch.nn import functional as F  # noqa: N812 - the name it has everywhere
 
 from benchmark.errors import NotRunnable
 from datasets.backbones.efficientnet_lite0 import EfficientNetLite0
-from datasets.seen import Inputs
+from datasets.seen import Pictures
+from methods.base import FitProgress
 
-N_CHANNELS = 1280
 N_AT_ONCE = 64
+N_KEPT = 2
+LARGEST_KEPT = 2**30
+
+_KEPT: dict[tuple[bytes, str], Tensor] = {}
+"""Maps of pictures, by their content and the device: those of the last sketches and photos.
+
+They are features that are not trained, as other methods' are, and a search or a suite fits on the same
+pictures many times. More than a gibibyte is not kept.
+"""
 
 
 class FeatureMaps:
@@ -25,6 +34,7 @@ class FeatureMaps:
     def __init__(self, device: str) -> None:
         if lack := EfficientNetLite0.lacks():
             raise NotRunnable(lack)
+        self._device = device
         backbone = EfficientNetLite0()
         self._size, normalisation = backbone.card.image_size, backbone.card.normalisation
         pooled: Any = backbone.optimised(backbone.trainable()).eval().to(device)
@@ -40,10 +50,23 @@ class FeatureMaps:
         maps: Tensor = self._network.extract_features((pictures - self._mean) / self._std)
         return maps
 
-    def of_all(self, items: Inputs) -> Tensor:
-        """(n, 1280, 7, 7) float16: maps of seen pictures, kept on the device while a method is trained.
+    def of_all(self, pictures: Pictures, progress: FitProgress) -> Tensor:
+        """(n, 1280, 7, 7) float16: maps of seen pictures, not to be written to; `progress` counts batches.
 
         125 KB a picture: 0.4 GB for doodle101, 14 GB for Sketchy extended.
         """
-        starts = range(0, len(items), N_AT_ONCE)
-        return torch.cat([self(items[start : start + N_AT_ONCE]).half() for start in starts])
+        key = (pictures.digest(), self._device)
+        if key in _KEPT:
+            return _KEPT[key]
+        starts = range(0, len(pictures), N_AT_ONCE)
+        progress.start(len(starts), unit="batch of pictures")
+        maps = []
+        for start in starts:
+            maps.append(self(pictures[start : start + N_AT_ONCE]).half())
+            progress.advance()
+        found = torch.cat(maps)
+        if found.nbytes <= LARGEST_KEPT:
+            while len(_KEPT) >= N_KEPT:
+                del _KEPT[next(iter(_KEPT))]
+            _KEPT[key] = found
+        return found

@@ -12,18 +12,19 @@ from torch.nn import functional as F  # noqa: N812 - the name it has everywhere
 from methods.parts.attention import AttentionEncoder
 
 
+def encoder_of(n_channels: int, mean: torch.Tensor | None = None) -> AttentionEncoder:
+    """An encoder that gives what it sees, at length 1."""
+    return AttentionEncoder(torch.zeros(n_channels) if mean is None else mean, nn.Identity())
+
+
 def attended(encoder: AttentionEncoder, picture: torch.Tensor) -> tuple[list[float], list[float]]:
     """Of a (c, h, w) map: the mask over its places, and x + x · m averaged and brought to length 1."""
-    places = picture.flatten(1).T.tolist()
-    (first, bias), (last, last_bias) = (
-        (convolution.weight.flatten(1).tolist(), convolution.bias.tolist()) for convolution in encoder.mask
-    )
+    places = (picture.flatten(1) - encoder.mean[:, None]).T.tolist()
+    first, (last,) = encoder.hidden.weight.tolist(), encoder.score.weight.tolist()
     logits = []
     for place in places:
-        hidden = [
-            sum(map(math.prod, zip(w, place, strict=True))) + b for w, b in zip(first, bias, strict=True)
-        ]
-        logits.append(sum(map(math.prod, zip(last[0], hidden, strict=True))) + last_bias[0])
+        hidden = [sum(map(math.prod, zip(w, place, strict=True))) for w in first]
+        logits.append(sum(map(math.prod, zip(last, hidden, strict=True))))
     sizes = [math.exp(logit - max(logits)) for logit in logits]
     mask = [size / sum(sizes) for size in sizes]
     numbers = []
@@ -34,9 +35,10 @@ def attended(encoder: AttentionEncoder, picture: torch.Tensor) -> tuple[list[flo
 
 
 @torch.no_grad()
-def test_what_is_attended_is_added_to_the_mean_of_the_map():
+@pytest.mark.parametrize("mean", [[0.0, 0.0, 0.0], [2.0, -1.0, 0.5]])
+def test_what_is_attended_is_added_to_the_mean_of_the_map_after_it_is_centred(mean):
     torch.manual_seed(0)
-    encoder, maps = AttentionEncoder(3, nn.Identity()), 3 * torch.randn(4, 3, 2, 3)
+    encoder, maps = encoder_of(3, torch.tensor(mean)), 3 * torch.randn(4, 3, 2, 3)
     expected = []
     for picture in maps:
         mask, numbers = attended(encoder, picture)
@@ -49,7 +51,7 @@ def test_what_is_attended_is_added_to_the_mean_of_the_map():
 def test_the_mask_adds_up_to_1():
     """Of a map of one channel that is 1 everywhere the mean is 1, and so is what is attended."""
     torch.manual_seed(0)
-    seen, encoder = [], AttentionEncoder(2, nn.Identity())
+    seen, encoder = [], encoder_of(2)
     maps = torch.randn(3, 2, 4, 4)
     maps[:, 1] = 1.0
     maps[:, 0] -= maps[:, 0].mean(dim=(1, 2), keepdim=True)
@@ -62,19 +64,23 @@ def test_the_mask_adds_up_to_1():
 
 @torch.no_grad()
 def test_a_mask_that_is_alike_everywhere_changes_nothing():
-    encoder, maps = AttentionEncoder(3, nn.Identity()), torch.randn(4, 3, 2, 3)
-    nn.init.zeros_(encoder.mask[1].weight)
+    encoder, maps = encoder_of(3), torch.randn(4, 3, 2, 3)
+    nn.init.zeros_(encoder.score.weight)
     torch.testing.assert_close(encoder(maps), F.normalize(maps.mean(dim=(2, 3)), dim=1))
 
 
 @torch.no_grad()
 def test_each_picture_has_a_mask_of_its_own():
     torch.manual_seed(0)
-    encoder, maps = AttentionEncoder(3, nn.Identity()), 3 * torch.randn(4, 3, 2, 3)
+    encoder, maps = encoder_of(3), 3 * torch.randn(4, 3, 2, 3)
     torch.testing.assert_close(torch.cat([encoder(own[None]) for own in maps]), encoder(maps))
 
 
 def test_the_place_to_look_at_is_learnt(moved_by):
     torch.manual_seed(0)
-    encoder = AttentionEncoder(3, nn.Linear(3, 2))
-    assert moved_by(encoder, encoder(torch.randn(4, 3, 2, 3)).square().sum()) == {"mask", "encoder"}
+    encoder = AttentionEncoder(torch.zeros(3), nn.Linear(3, 2))
+    assert moved_by(encoder, encoder(torch.randn(4, 3, 2, 3)).square().sum()) == {
+        "hidden",
+        "score",
+        "encoder",
+    }

@@ -53,13 +53,55 @@ def test_pictures_of_another_size_are_brought_to_that_of_the_network(maps):
     torch.testing.assert_close(small, right, rtol=1e-3, atol=1e-4)
 
 
-def test_maps_of_all_pictures_are_made_in_parts_and_kept_in_half_precision(maps, monkeypatch):
+@pytest.fixture
+def passed(maps, monkeypatch) -> list[int]:
+    """No maps are kept yet; how many pictures pass the network at once is noted."""
+    noted: list[int] = []
+    call = FeatureMaps.__call__
+
+    def noting(self, pictures):
+        noted.append(len(pictures))
+        return call(self, pictures)
+
+    monkeypatch.setattr(feature_maps, "_KEPT", {})
+    monkeypatch.setattr(FeatureMaps, "__call__", noting)
+    return noted
+
+
+def test_maps_of_all_pictures_are_made_in_parts_and_in_half_precision(maps, passed, monkeypatch):
     monkeypatch.setattr(feature_maps, "N_AT_ONCE", 2)
-    own = pictures(3, seed=1)
-    found = maps.of_all(own)
+    own, progress = pictures(3, seed=1), FitProgress()
+    found = maps.of_all(own, progress)
     assert (found.shape, found.dtype) == ((3, 1280, 7, 7), torch.float16)
+    assert passed == [2, 1]
+    assert (progress.done, progress.total, progress.unit) == (2, 2, "batch of pictures")
     alone = torch.cat([maps(own[i : i + 1]) for i in range(3)])
     torch.testing.assert_close(found.float(), alone, rtol=2e-3, atol=2e-3)
+
+
+def test_maps_of_the_last_sketches_and_photos_are_kept_by_the_content_of_the_pictures(maps, passed):
+    def made(seed: int) -> bool:
+        n_before = len(passed)
+        found = maps.of_all(pictures(1, seed=seed), FitProgress())
+        torch.testing.assert_close(found.float(), maps(pictures(1, seed=seed)[:]), rtol=2e-3, atol=2e-3)
+        return len(passed) == n_before + 2  # once for this comparison
+
+    assert [made(seed) for seed in (0, 1, 0, 1)] == [True, True, False, False]
+    assert [made(seed) for seed in (2, 1, 0)] == [True, False, True]
+
+
+def test_maps_of_very_many_pictures_are_not_kept(maps, passed, monkeypatch):
+    monkeypatch.setattr(feature_maps, "LARGEST_KEPT", 2 * 1280 * 49 - 1)
+    for _ in range(2):
+        maps.of_all(pictures(1), FitProgress())
+    assert passed == [1, 1]
+
+
+@pytest.mark.parametrize("other", [pictures(2, seed=4), pictures(1, seed=3), pictures(1, size=64, seed=4)])
+def test_other_pictures_have_another_digest(other):
+    own = pictures(1, seed=4)
+    assert own.digest() == pictures(1, seed=4).digest()
+    assert own.digest() != other.digest()
 
 
 def test_without_the_package_of_the_network_it_is_not_runnable(monkeypatch):
@@ -96,34 +138,33 @@ def fitted(seen) -> Doodle2Search:
 
 
 def test_maps_are_centred_by_the_mean_over_seen_items_and_places_of_their_modality(fitted, seen, maps):
-    for items, mean in ((seen.sketches, fitted.sketch_mean), (seen.photos, fitted.photo_mean)):
+    means = fitted.sketch_encoder.mean, fitted.photo_encoder.mean
+    for items, mean in zip((seen.sketches, seen.photos), means, strict=True):
         expected = maps(items[:]).double().mean(dim=(0, 2, 3))
-        torch.testing.assert_close(mean.double().flatten(), expected, rtol=1e-3, atol=1e-3)
-    assert not torch.allclose(fitted.sketch_mean, fitted.photo_mean, atol=0.01)
+        torch.testing.assert_close(mean.double(), expected, rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(*means, atol=0.01)
 
 
-def test_it_is_trained_on_centred_maps(seen):
+def test_it_is_trained_on_maps(seen):
     trained_on = []
 
     class Recording(Doodle2Search):
-        def Objective(self, config, centred):
-            trained_on.append(centred)
-            return AttentionObjective(config, centred)
+        def Objective(self, config, of_maps):
+            trained_on.append(of_maps)
+            return AttentionObjective(config, of_maps)
 
     Recording(DoodleConfig(**{**SMALL, "epochs": 1})).fit(seen, seed=0, progress=FitProgress())
     for maps in (trained_on[0].sketches, trained_on[0].photos):
         assert maps.shape == (4, 1280, 7, 7)
-        assert maps.float().mean(dim=(0, 2, 3)).abs().max() < 1e-3
         assert maps.float().std() > 0.1
 
 
-def test_pictures_pass_the_network_the_mean_and_the_encoder_of_their_modality(fitted, seen, maps):
-    for embed, items, mean, encoder in (
-        (fitted.embed_sketches, seen.sketches, fitted.sketch_mean, fitted.sketch_encoder),
-        (fitted.embed_photos, seen.photos, fitted.photo_mean, fitted.photo_encoder),
+def test_pictures_pass_the_network_and_the_encoder_of_their_modality(fitted, seen, maps):
+    for embed, items, encoder in (
+        (fitted.embed_sketches, seen.sketches, fitted.sketch_encoder),
+        (fitted.embed_photos, seen.photos, fitted.photo_encoder),
     ):
-        expected = encoder(maps(items[:]) - mean).detach()
-        torch.testing.assert_close(embed(items[:]), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(embed(items[:]), encoder(maps(items[:])).detach())
 
 
 def test_fitting_on_pictures_leaves_the_seen_data_alone(fitted, seen):
@@ -138,9 +179,9 @@ def test_what_was_saved_embeds_pictures_as_before(fitted, seen, tmp_path):
 
 
 def test_the_network_is_not_saved(fitted):
-    names = set(fitted.state())
-    assert {name.partition(".")[0] for name in names} == {"sketch", "photo", "sketch_mean", "photo_mean"}
-    assert {name.split(".")[1] for name in names if "." in name} == {"mask", "encoder"}
+    parts = {tuple(name.split(".")[:2]) for name in fitted.state()}
+    own = ("mean", "hidden", "score", "encoder")
+    assert parts == {(modality, part) for modality in ("sketch", "photo") for part in own}
 
 
 def test_attention_has_the_losses_of_features_and_a_mask_for_each_modality(seen, moved_by):
@@ -160,7 +201,7 @@ def test_attention_has_the_losses_of_features_and_a_mask_for_each_modality(seen,
     assert set(loss) == {"triplet", "semantic", "domain"}
     assert moved_by(objective, total(loss)) == {*ENCODERS, "semantic_decoder", "domain_classifier"}
     for encoder in (objective.sketch_encoder, objective.photo_encoder):
-        assert encoder.mask[0].weight.grad.abs().sum() > 0
+        assert encoder.hidden.weight.grad.abs().sum() > 0
 
 
 def test_a_saved_method_of_features_embeds_two_widths_as_before(uneven, tmp_path):
