@@ -27,8 +27,8 @@ def reference(
 ) -> int:
     """Make README's tables, results/reference/*.md and its figures from results/reference/*.json.
 
-    --from-runs rewrites these files from finished runs of the suites full, zscmr-ablation and codes, and
-    refuses where one has no record.
+    --from-runs first takes finished runs of the suites full, zscmr-ablation and codes over into these files.
+    A run that is not on disk stays as it stands there; where it stands in neither, nothing is written.
 
     [bold]Examples[/bold]
 

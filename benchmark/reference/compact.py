@@ -47,9 +47,13 @@ class Facts:
 
 @dataclass(frozen=True)
 class ReferenceRun(StoredRun):
-    """A run of the reference results: its record and per-query values, rounded; no rankings."""
+    """A run of the reference results: its record and per-query values, rounded; no rankings.
+
+    classes: label of a query -> name of its class.
+    """
 
     values: PerQuery
+    classes: Mapping[str, str]
 
     def per_query(self) -> PerQuery:
         """Return the values; raises BenchmarkError for a run that did not finish, as for any stored run."""
@@ -90,7 +94,7 @@ def packed(run: StoredRun, facts: Facts) -> dict[str, Any]:
         per_query = run.per_query()
         own["per_query"] = _encoded(per_query.values)
         shared["of_scores"] = facts.keep(terms)
-        shared["queries"] = facts.keep(_queries(run.record, per_query))
+        shared["queries"] = facts.keep(_queries(run, per_query))
         shared["metrics"] = facts.keep(per_query.metric_ids.tolist())
     return {**own, "shared": shared}
 
@@ -99,7 +103,7 @@ def unpacked(content: Mapping[str, Any], facts: Mapping[str, Any], file: Path) -
     """Turn such an object back into a run. Raises KeyError, TypeError or ValueError for another form."""
     own = {name: value for name, value in content.items() if name not in ("shared", "suites", "per_query")}
     shared = {name: facts[key] for name, key in content["shared"].items()}
-    values = _no_values()
+    values, classes = _no_values(), {}
     if "scores" in own:
         queries, metrics = shared.pop("queries"), shared.pop("metrics")
         values = _per_query(content["per_query"], queries, metrics)
@@ -112,10 +116,11 @@ def unpacked(content: Mapping[str, Any], facts: Mapping[str, Any], file: Path) -
             }
             for metric, numbers in own["scores"].items()
         }
-        own["per_class"] = _per_class(values, queries["classes"])
+        classes = queries["classes"]
+        own["per_class"] = _per_class(values, classes)
     record = Record.model_validate({**own, **shared, "fingerprint": ""})
     record = record.model_copy(update={"fingerprint": record.protocol.fingerprint})
-    return ReferenceRun(file / record.method / record.run_id, record, values)
+    return ReferenceRun(file / record.method / record.run_id, record, values, classes)
 
 
 def _rounded(value: Any, digits: int | None) -> Any:
@@ -145,18 +150,23 @@ def _decoded(text: str, n_metrics: int, n_queries: int) -> NDArray[np.float32]:
     return values
 
 
-def _queries(record: Record, per_query: PerQuery) -> dict[str, Any]:
-    classes = sorted(next(iter(record.per_class.values()), {}))  # labels count the sorted names
-    labels = np.unique(per_query.labels).tolist()
+def _queries(run: StoredRun, per_query: PerQuery) -> dict[str, Any]:
     arrays = {
         info.name: getattr(per_query, info.name)
         for info in fields(PerQuery)
         if info.name not in ("values", "metric_ids")
     }
     return {
-        "classes": {str(label): classes[label] for label in labels if label < len(classes)},
+        "classes": dict(_classes(run, per_query)),
         **{name: array.tolist() for name, array in arrays.items() if array is not None},
     }
+
+
+def _classes(run: StoredRun, per_query: PerQuery) -> Mapping[str, str]:
+    if isinstance(run, ReferenceRun):
+        return run.classes
+    names = sorted(next(iter(run.record.per_class.values()), {}))  # labels count the sorted names
+    return {str(label): names[label] for label in np.unique(per_query.labels) if label < len(names)}
 
 
 def _per_query(text: str, queries: Mapping[str, Any], metrics: list[str]) -> PerQuery:
