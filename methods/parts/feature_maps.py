@@ -38,7 +38,7 @@ class FeatureMaps:
         backbone = EfficientNetLite0()
         self._size, normalisation = backbone.card.image_size, backbone.card.normalisation
         pooled: Any = backbone.optimised(backbone.trainable()).eval().to(device)
-        self._network = pooled.network
+        self._network = pooled.network.to(memory_format=torch.channels_last)
         channels = torch.tensor([normalisation.mean, normalisation.std], device=device)
         self._mean, self._std = channels.view(2, 1, 3, 1, 1) / 255
 
@@ -47,8 +47,9 @@ class FeatureMaps:
         """(B, 3, H, W) float32 in 0..1 -> (B, 1280, 7, 7) float32."""
         if pictures.shape[-2:] != (self._size, self._size):
             pictures = F.interpolate(pictures, (self._size, self._size), mode="bilinear", antialias=True)
-        maps: Tensor = self._network.extract_features((pictures - self._mean) / self._std)
-        return maps
+        normalised = ((pictures - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+        maps: Tensor = self._network.extract_features(normalised)
+        return maps.contiguous()
 
     def of_all(self, pictures: Pictures, progress: FitProgress) -> Tensor:
         """(n, 1280, 7, 7) float16: maps of seen pictures, not to be written to; `progress` counts batches.
