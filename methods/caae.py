@@ -62,14 +62,14 @@ class CAAEObjective(AdversarialObjective):
 
     def discriminator_loss(self, batch: PairBatch) -> Tensor:
         """Noise is real, codes are made."""
-        sketches, photos = self.made.inputs(batch)
+        sketches, photos = self.made.sizes(batch.sketches, batch.photos)
         with torch.no_grad():
             codes = self.encoder(torch.cat([photos, sketches], dim=1))
         return discriminator_loss(self.discriminators, torch.randn_like(codes), codes, penalty=cross_entropy)
 
     def forward(self, batch: PairBatch) -> Loss:
         """Return what all but the discriminator minimise."""
-        sketches, photos = self.made.inputs(batch)
+        sketches, photos = self.made.sizes(batch.sketches, batch.photos)
         codes = self.encoder(torch.cat([photos, sketches], dim=1))
         deception = deception_loss(self.discriminators, codes, penalty=cross_entropy)
         return {

@@ -57,7 +57,7 @@ class CVAEObjective(Objective):
 
     def forward(self, batch: PairBatch) -> Loss:
         """Return the terms of the loss."""
-        sketches, photos = self.made.inputs(batch)
+        sketches, photos = self.made.sizes(batch.sketches, batch.photos)
         code = self.encoder(torch.cat([photos, sketches], dim=1))
         return {
             "divergence": self.config.lambda_kl * code.divergence(),

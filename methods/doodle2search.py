@@ -17,10 +17,9 @@ from benchmark.registry import register_method
 from datasets.seen import Inputs, Pictures
 from methods.base import FitProgress, MethodCard, SearchRange, SeenData
 from methods.parts.attention import AttentionEncoder
-from methods.parts.doodle_losses import DoodleConfig, DoodleObjective
+from methods.parts.doodle_losses import DEVIATIONS, SEARCH_SPACE, DoodleConfig, DoodleObjective
 from methods.parts.feature_maps import FeatureMaps
 from methods.parts.networks import Encoder
-from methods.parts.search import COMMON_SEARCH_SPACE
 from methods.parts.trained import TrainedMethod
 
 
@@ -48,13 +47,7 @@ class AttentionObjective(DoodleObjective):
             "The mean of the map and its mean weighted by attention are added, so that attention weighs as "
             "much as the map, and brought to length 1 as other methods' features are; the original adds "
             "x · m to the map x place by place and passes all places to two layers of 4,096.",
-            "Negatives are other pairs of the batch, likelier the more similar their classes, instead of "
-            "items of the whole set.",
-            "The reversed gradient of the modality grows over the first half of the epochs; in the released "
-            "code it grows over batches 5 to 25 of every epoch.",
-            "The decoder has the width of the class vectors, which are of sentences, not of words; it is "
-            "shared by both modalities, as in the released code.",
-            "Adam takes the place of SGD, and no epoch is chosen by classes held out.",
+            *DEVIATIONS,
             "Losses and attention were checked against the released code, not against the paper's text.",
         ),
         width="free",
@@ -70,12 +63,7 @@ class Doodle2Search(TrainedMethod):
 
     Config: ClassVar[Any] = DoodleConfig
     Objective = AttentionObjective
-    search_space: ClassVar[Mapping[str, SearchRange]] = {
-        **COMMON_SEARCH_SPACE,
-        "lambda_semantic": SearchRange(low=0.1, high=10.0, log=True),
-        "lambda_domain": SearchRange(low=0.01, high=10.0, log=True),
-        "margin": SearchRange(low=0.1, high=3.0, log=True),
-    }
+    search_space: ClassVar[Mapping[str, SearchRange]] = SEARCH_SPACE
 
     def __init__(self, config: Any = None, *, device: str = "cpu") -> None:
         super().__init__(config, device=device)

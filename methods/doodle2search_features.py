@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange
-from methods.parts.doodle_losses import DoodleConfig, DoodleObjective
-from methods.parts.search import COMMON_SEARCH_SPACE, DROPOUT
+from methods.parts.doodle_losses import DEVIATIONS, SEARCH_SPACE, DoodleConfig, DoodleObjective
+from methods.parts.search import DROPOUT
 from methods.parts.trained import TrainedMethod
 
 
@@ -29,13 +29,7 @@ from methods.parts.trained import TrainedMethod
         deviations=(
             "Without the spatial attention, which needs pictures: `doodle2search` has it.",
             "Encoders are those of the suite on frozen features; the original fine-tunes VGG-16.",
-            "Negatives are other pairs of the batch, likelier the more similar their classes, instead of "
-            "items of the whole set.",
-            "The reversed gradient of the modality grows over the first half of the epochs; in the released "
-            "code it grows over batches 5 to 25 of every epoch.",
-            "The decoder has the width of the class vectors, which are of sentences, not of words; it is "
-            "shared by both modalities, as in the released code.",
-            "Adam takes the place of SGD, and no epoch is chosen by classes held out.",
+            *DEVIATIONS,
             "The losses were checked against the released code, not against the paper's text.",
         ),
         width="free",
@@ -51,10 +45,4 @@ class Doodle2SearchFeatures(TrainedMethod):
 
     Config = DoodleConfig
     Objective = DoodleObjective
-    search_space: ClassVar[Mapping[str, SearchRange]] = {
-        **COMMON_SEARCH_SPACE,
-        "lambda_semantic": SearchRange(low=0.1, high=10.0, log=True),
-        "lambda_domain": SearchRange(low=0.01, high=10.0, log=True),
-        "margin": SearchRange(low=0.1, high=3.0, log=True),
-        "dropout": DROPOUT,
-    }
+    search_space: ClassVar[Mapping[str, SearchRange]] = {**SEARCH_SPACE, "dropout": DROPOUT}

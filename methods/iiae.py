@@ -24,7 +24,7 @@ from torch.nn import functional as F  # noqa: N812 - the name it has everywhere
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.checks import check_choices, check_positive
-from methods.parts.feature_scale import usual_size
+from methods.parts.feature_scale import UsualSizes
 from methods.parts.networks import Encoder
 from methods.parts.objectives import Loss, Objective
 from methods.parts.pairs import PairBatch
@@ -61,8 +61,6 @@ class IIAEObjective(Objective):
     """Five encoders, of which r_x and r_s stay, and two decoders."""
 
     config: IIAEConfig
-    sketch_size: Tensor
-    photo_size: Tensor
 
     def __init__(self, config: IIAEConfig, seen: SeenData) -> None:
         nn.Module.__init__(self)
@@ -75,8 +73,7 @@ class IIAEObjective(Objective):
         self.photo_exclusive = config.gaussian_encoder(n_photo)
         self.sketch_decoder = _decoder(config, n_sketch)
         self.photo_decoder = _decoder(config, n_photo)
-        self.register_buffer("sketch_size", usual_size(seen.sketches))
-        self.register_buffer("photo_size", usual_size(seen.photos))
+        self.sizes = UsualSizes(seen)
         self.sketch_encoder = MeanEncoder(self.sketch_shared)
         self.photo_encoder = MeanEncoder(self.photo_shared)
 
@@ -88,8 +85,8 @@ class IIAEObjective(Objective):
         code = shared.drawn()
         made_photos = self.photo_decoder(torch.cat([code, of_photo.drawn()], dim=1))
         made_sketches = self.sketch_decoder(torch.cat([code, of_sketch.drawn()], dim=1))
-        errors = F.mse_loss(made_photos, photos / self.photo_size)
-        errors = errors + F.mse_loss(made_sketches, sketches / self.sketch_size)
+        scaled_sketches, scaled_photos = self.sizes(sketches, photos)
+        errors = F.mse_loss(made_photos, scaled_photos) + F.mse_loss(made_sketches, scaled_sketches)
         interaction = shared.divergence_from(self.photo_shared(photos))
         interaction = interaction + shared.divergence_from(self.sketch_shared(sketches))
         both = config.beta + config.lambda_interaction

@@ -26,7 +26,7 @@ from torch.nn import functional as F  # noqa: N812 - the name it has everywhere
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.checks import check_choices, check_positive
-from methods.parts.feature_scale import usual_size
+from methods.parts.feature_scale import UsualSizes
 from methods.parts.gan import deception_loss, discriminator, discriminator_loss
 from methods.parts.linear import required_class_vectors
 from methods.parts.networks import Encoder
@@ -82,7 +82,10 @@ class SemanticAutoEncoder(nn.Module):
 
 
 class Made(NamedTuple):
-    """What generators make of a batch: codes of items, and of real codes items in units of their size."""
+    """What generators make of a batch: codes of items, and of real codes items in units of their size.
+
+    sketch_codes, photo_codes, real_codes: (B, width). sketches: (B, n_sketch). photos: (B, n_photo).
+    """
 
     sketch_codes: Tensor
     photo_codes: Tensor
@@ -96,8 +99,6 @@ class SemPcycObjective(AdversarialObjective):
 
     config: SemPcycConfig
     class_vectors: Tensor
-    sketch_size: Tensor
-    photo_size: Tensor
 
     def __init__(self, config: SemPcycConfig, seen: SeenData) -> None:
         super().__init__(config, seen)
@@ -106,8 +107,7 @@ class SemPcycObjective(AdversarialObjective):
         self.register_buffer("class_vectors", vectors * math.sqrt(vectors.shape[1]))
         n_sketch, n_photo, width = seen.sketches.shape[1], seen.photos.shape[1], config.width
         # What generators make of codes, and what discriminators judge, is in units of the usual size.
-        self.register_buffer("sketch_size", usual_size(seen.sketches))
-        self.register_buffer("photo_size", usual_size(seen.photos))
+        self.sizes = UsualSizes(seen)
         self.to_sketch = _generator(config, n_sketch)
         self.to_photo = _generator(config, n_photo)
         self.auto_encoder = SemanticAutoEncoder(vectors.shape[1], width)
@@ -133,7 +133,7 @@ class SemPcycObjective(AdversarialObjective):
         """Codes of the auto-encoder are real, and so are features: as in the code, half of all errors."""
         with torch.no_grad():
             made = self._made(batch)
-        sketches, photos = batch.sketches / self.sketch_size, batch.photos / self.photo_size
+        sketches, photos = self.sizes(batch.sketches, batch.photos)
         judge = self.code_discriminator
         of_codes = discriminator_loss(judge, made.real_codes, made.photo_codes)
         of_codes = of_codes + discriminator_loss(judge, made.real_codes, made.sketch_codes)
@@ -146,7 +146,7 @@ class SemPcycObjective(AdversarialObjective):
     def forward(self, batch: PairBatch) -> Loss:
         """Return what the generators minimise."""
         config, made = self.config, self._made(batch)
-        sketches, photos = batch.sketches / self.sketch_size, batch.photos / self.photo_size
+        sketches, photos = self.sizes(batch.sketches, batch.photos)
         return {
             "adversarial": config.lambda_adversarial * self._adversarial(made),
             "cycles": config.lambda_cycle * self._cycles(sketches, photos, made),
@@ -171,8 +171,8 @@ class SemPcycObjective(AdversarialObjective):
         )
 
     def _cycles(self, sketches: Tensor, photos: Tensor, made: Made) -> Tensor:
-        sketch_codes = self.sketch_encoder(made.sketches * self.sketch_size)
-        photo_codes = self.photo_encoder(made.photos * self.photo_size)
+        sketch_codes = self.sketch_encoder(made.sketches * self.sizes.sketch)
+        photo_codes = self.photo_encoder(made.photos * self.sizes.photo)
         return (
             F.l1_loss(self.to_sketch(made.sketch_codes), sketches)
             + F.l1_loss(self.to_photo(made.photo_codes), photos)

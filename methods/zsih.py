@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from benchmark.registry import register_method
 from methods.base import MethodCard, SearchRange, SeenData
 from methods.parts.checks import check_positive
-from methods.parts.feature_scale import usual_size
+from methods.parts.feature_scale import UsualSizes
 from methods.parts.graphs import GraphConvolution, similarity_graph
 from methods.parts.hashing import HashingConfig
 from methods.parts.linear import required_class_vectors
@@ -67,18 +67,14 @@ class BitEncoder(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Sketches, photos and class vectors of a batch -> (B, M): the probability of each bit of each pair."""
-
-    sketch_size: Tensor
-    photo_size: Tensor
+    """Sketches, photos and (B, v) class vectors of a batch -> (B, M): the probability of each bit."""
 
     def __init__(self, config: ZSIHConfig, seen: SeenData) -> None:
         super().__init__()
         n_sketch, n_photo = seen.sketches.shape[1], seen.photos.shape[1]
         self.temperature = config.temperature
         # Products of small numbers are far smaller still: features enter in units of their usual size.
-        self.register_buffer("sketch_size", usual_size(seen.sketches))
-        self.register_buffer("photo_size", usual_size(seen.photos))
+        self.sizes = UsualSizes(seen)
         self.of_sketch = nn.Linear(n_sketch, config.n_fused)
         self.of_photo = nn.Linear(n_photo, config.n_fused)
         self.fused = nn.Linear(config.n_fused**2, config.hidden)
@@ -87,8 +83,8 @@ class Fusion(nn.Module):
 
     def forward(self, sketches: Tensor, photos: Tensor, vectors: Tensor) -> Tensor:
         """Return q."""
-        of_sketch = self.of_sketch(sketches / self.sketch_size).relu()
-        of_photo = self.of_photo(photos / self.photo_size).relu()
+        sketches, photos = self.sizes(sketches, photos)
+        of_sketch, of_photo = self.of_sketch(sketches).relu(), self.of_photo(photos).relu()
         products = (of_sketch[:, :, None] * of_photo[:, None, :]).flatten(1)
         graph = similarity_graph(vectors, temperature=self.temperature)
         hidden = self.first(self.fused(products).sigmoid(), graph).relu()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name it has everywhere
 
-from methods.base import SeenData
+from methods.base import SearchRange, SeenData
 from methods.parts.checks import check_positive
 from methods.parts.gan import cross_entropy
 from methods.parts.gradient_reversal import reverse_gradient
@@ -17,10 +18,28 @@ from methods.parts.losses import distance, triplet_hinge
 from methods.parts.networks import Dropout, Encoder
 from methods.parts.objectives import Loss, Objective
 from methods.parts.pairs import PairBatch
+from methods.parts.search import COMMON_SEARCH_SPACE
 from methods.parts.trained_config import TrainedConfig
 
 DOMAIN_HIDDEN = 64
 PHOTO, SKETCH = 1.0, 0.0
+
+SEARCH_SPACE: Mapping[str, SearchRange] = {
+    **COMMON_SEARCH_SPACE,
+    "lambda_semantic": SearchRange(low=0.1, high=10.0, log=True),
+    "lambda_domain": SearchRange(low=0.01, high=10.0, log=True),
+    "margin": SearchRange(low=0.1, high=3.0, log=True),
+}
+DEVIATIONS = (
+    "Negatives are other pairs of the batch, likelier the more similar their classes, instead of items of "
+    "the whole set.",
+    "The reversed gradient of the modality grows over the first half of the epochs; in the released code it "
+    "grows over batches 5 to 25 of every epoch.",
+    "The decoder has the width of the class vectors, which are of sentences, not of words; it is shared by "
+    "both modalities, as in the released code.",
+    "Adam takes the place of SGD, and no epoch is chosen by classes held out.",
+)
+"""In what the losses and their training differ from the paper's, with attention and without."""
 
 
 @dataclass(frozen=True)

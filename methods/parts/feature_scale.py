@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import cast
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from datasets.seen import Inputs
+from datasets.seen import Inputs, SeenData
 
 
 def usual_size(features: Inputs) -> Tensor:
@@ -17,3 +17,22 @@ def usual_size(features: Inputs) -> Tensor:
     """
     size = cast(Tensor, features).square().mean().sqrt()
     return size.clamp_min(1e-12)
+
+
+class UsualSizes(nn.Module):
+    """(B, d) sketches and (B, d) photos -> the same, each in units of the usual size of the seen ones.
+
+    sketch, photo: these sizes, scalars.
+    """
+
+    sketch: Tensor
+    photo: Tensor
+
+    def __init__(self, seen: SeenData) -> None:
+        super().__init__()
+        self.register_buffer("sketch", usual_size(seen.sketches))
+        self.register_buffer("photo", usual_size(seen.photos))
+
+    def forward(self, sketches: Tensor, photos: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features in these units."""
+        return sketches / self.sketch, photos / self.photo

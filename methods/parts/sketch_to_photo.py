@@ -18,9 +18,8 @@ from torch.nn import functional as F  # noqa: N812 - the name it has everywhere
 
 from methods.base import SeenData
 from methods.parts.checks import check_choices
-from methods.parts.feature_scale import usual_size
+from methods.parts.feature_scale import UsualSizes
 from methods.parts.networks import Encoder
-from methods.parts.pairs import PairBatch
 from methods.parts.trained import TrainedMethod
 from methods.parts.trained_config import TrainedConfig
 
@@ -89,9 +88,6 @@ class MeanOfDecodes(nn.Module):
 class SketchToPhoto(nn.Module):
     """What both methods train beside their encoder: the decoder, and f, which asks x̂ to keep the sketch."""
 
-    sketch_size: Tensor
-    photo_size: Tensor
-
     def __init__(self, config: SketchToPhotoConfig, seen: SeenData) -> None:
         super().__init__()
         n_sketch, n_photo = seen.sketches.shape[1], seen.photos.shape[1]
@@ -99,20 +95,18 @@ class SketchToPhoto(nn.Module):
         self.regressor = Encoder(
             n_photo, n_sketch, hidden=config.hidden, depth=2, dropout=0.0, normalise=False
         )
-        self.register_buffer("sketch_size", usual_size(seen.sketches))
-        self.register_buffer("photo_size", usual_size(seen.photos))
+        self.sizes = UsualSizes(seen)
         self.lambda_sketch = config.lambda_sketch
 
     def at_test(self) -> MeanOfDecodes:
         """Return the encoder of sketches, which shares the decoder."""
-        return MeanOfDecodes(self.decoder, self.sketch_size, self.photo_size)
-
-    def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        """(B, n_sketch) sketches and (B, n_photo) photos in units of their usual size."""
-        return batch.sketches / self.sketch_size, batch.photos / self.photo_size
+        return MeanOfDecodes(self.decoder, self.sizes.sketch, self.sizes.photo)
 
     def losses(self, codes: Tensor, sketches: Tensor, photos: Tensor) -> dict[str, Tensor]:
-        """Means over B and over the numbers of a feature of (x - x̂)², and of lambda_sketch (s - f(x̂))²."""
+        """Means over B and over the numbers of a feature of (x - x̂)², and of lambda_sketch (s - f(x̂))².
+
+        codes: (B, width). sketches: (B, n_sketch). photos: (B, n_photo). Two scalars.
+        """
         made = self.decoder(codes, sketches)
         return {
             "reconstruction": F.mse_loss(made, photos),

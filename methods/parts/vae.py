@@ -35,7 +35,7 @@ class Gaussian:
         return 0.5 * terms.sum(dim=1).mean()
 
     def divergence_from(self, other: Gaussian) -> Tensor:
-        """KL(self ‖ other) in nats, the mean over B."""
+        """KL(self ‖ other) in nats for as many of the same width, the mean over B."""
         squares = (self.mean - other.mean).square() + self.log_variance.exp()
         logs = other.log_variance - self.log_variance
         return 0.5 * (squares / other.log_variance.exp() - 1 + logs).sum(dim=1).mean()
