@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -37,11 +36,6 @@ class Pictures:
     def to(self, device: str) -> Pictures:
         """Return the same pictures on a device."""
         return Pictures(self._pixels.to(device))
-
-    def digest(self) -> bytes:
-        """Return a hash of shape and pixels, the same on every device."""
-        pixels = self._pixels.cpu().contiguous().numpy()
-        return hashlib.blake2b(pixels.data).digest() + repr(pixels.shape).encode()
 
     def subset(self, idx: Tensor) -> Pictures:
         """Return a copy of some of the pictures."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.registry import register_method
-from datasets.seen import Inputs, Pictures
+from datasets.seen import Inputs
 from methods.base import FitProgress, MethodCard, SearchRange, SeenData
 from methods.parts.attention import AttentionEncoder
 from methods.parts.doodle_losses import DEVIATIONS, SEARCH_SPACE, DoodleConfig, DoodleObjective
@@ -71,10 +71,11 @@ class Doodle2Search(TrainedMethod):
 
     def fit(self, seen: SeenData, *, seed: int, progress: FitProgress) -> Self:
         """Read the maps of all seen pictures once, then train on them."""
-        sketches, photos = (
-            self._maps.of_all(cast(Pictures, items), progress) for items in (seen.sketches, seen.photos)
+        of_maps = dataclasses.replace(
+            seen,
+            sketches=self._maps.of_all(seen.sketches, progress),
+            photos=self._maps.of_all(seen.photos, progress),
         )
-        of_maps = dataclasses.replace(seen, sketches=sketches, photos=photos)
         return super().fit(of_maps, seed=seed, progress=progress)
 
     @torch.inference_mode()

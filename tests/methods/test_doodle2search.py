@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812 - the name it has everywhere
@@ -40,7 +42,7 @@ def pictures(n: int, *, size: int = 224, seed: int = 0) -> Pictures:
 
 def test_the_mean_of_a_map_is_the_feature_of_the_backbone(maps):
     backbone, own = EfficientNetLite0(), pictures(2)
-    found = maps(own[:])
+    found = maps(own[:]).float()
     assert found.shape == (2, 1280, 7, 7)
     features = backbone.load("cpu", backbone.card.normalisation)((255 * own[:]).round().to(torch.uint8))
     assert features.abs().max() > 0.5
@@ -57,14 +59,14 @@ def test_pictures_of_another_size_are_brought_to_that_of_the_network(maps):
 def passed(maps, monkeypatch) -> list[int]:
     """No maps are kept yet; how many pictures pass the network at once is noted."""
     noted: list[int] = []
-    call = FeatureMaps.__call__
+    make = FeatureMaps._maps
 
-    def noting(self, pictures):
-        noted.append(len(pictures))
-        return call(self, pictures)
+    def noting(self, own):
+        noted.append(len(own))
+        return make(self, own)
 
-    monkeypatch.setattr(feature_maps, "_KEPT", {})
-    monkeypatch.setattr(FeatureMaps, "__call__", noting)
+    monkeypatch.setattr(feature_maps, "_KEPT", OrderedDict())
+    monkeypatch.setattr(FeatureMaps, "_maps", noting)
     return noted
 
 
@@ -75,33 +77,31 @@ def test_maps_of_all_pictures_are_made_in_parts_and_in_half_precision(maps, pass
     assert (found.shape, found.dtype) == ((3, 1280, 7, 7), torch.float16)
     assert passed == [2, 1]
     assert (progress.done, progress.total, progress.unit) == (2, 2, "batch of pictures")
-    alone = torch.cat([maps(own[i : i + 1]) for i in range(3)])
+    alone = torch.cat([maps(own[i : i + 1]) for i in range(3)]).float()
     torch.testing.assert_close(found.float(), alone, rtol=2e-3, atol=2e-3)
 
 
-def test_maps_of_the_last_sketches_and_photos_are_kept_by_the_content_of_the_pictures(maps, passed):
-    def made(seed: int) -> bool:
+def test_maps_that_were_wanted_last_are_kept_by_the_content_of_the_pictures(maps, passed, monkeypatch):
+    monkeypatch.setattr(
+        feature_maps, "LARGEST_KEPT", 2 * 1280 * 49 * 2
+    )  # two pictures, of two bytes a number
+
+    def is_made(seed: int) -> bool:
         n_before = len(passed)
-        found = maps.of_all(pictures(1, seed=seed), FitProgress())
-        torch.testing.assert_close(found.float(), maps(pictures(1, seed=seed)[:]), rtol=2e-3, atol=2e-3)
+        found = maps(pictures(1, seed=seed)[:])
+        torch.testing.assert_close(found, FeatureMaps("cpu")._maps(pictures(1, seed=seed)[:]))
         return len(passed) == n_before + 2  # once for this comparison
 
-    assert [made(seed) for seed in (0, 1, 0, 1)] == [True, True, False, False]
-    assert [made(seed) for seed in (2, 1, 0)] == [True, False, True]
+    made = [(seed, is_made(seed)) for seed in (0, 1, 0, 2, 0, 1)]
+    assert made == [(0, True), (1, True), (0, False), (2, True), (0, False), (1, True)]
+    assert sum(kept.nbytes for kept in feature_maps._KEPT.values()) == feature_maps.LARGEST_KEPT
 
 
-def test_maps_of_very_many_pictures_are_not_kept(maps, passed, monkeypatch):
-    monkeypatch.setattr(feature_maps, "LARGEST_KEPT", 2 * 1280 * 49 - 1)
-    for _ in range(2):
-        maps.of_all(pictures(1), FitProgress())
-    assert passed == [1, 1]
-
-
-@pytest.mark.parametrize("other", [pictures(2, seed=4), pictures(1, seed=3), pictures(1, size=64, seed=4)])
-def test_other_pictures_have_another_digest(other):
-    own = pictures(1, seed=4)
-    assert own.digest() == pictures(1, seed=4).digest()
-    assert own.digest() != other.digest()
+def test_pictures_of_another_shape_or_content_have_maps_of_their_own(maps, passed):
+    for own in (pictures(1, seed=4), pictures(2, seed=4), pictures(1, seed=3), pictures(1, size=64, seed=4)):
+        maps(own[:])
+        maps(own[:])
+    assert passed == [1, 2, 1, 1]
 
 
 def test_without_the_package_of_the_network_it_is_not_runnable(monkeypatch):
