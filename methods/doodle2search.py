@@ -19,17 +19,16 @@ from methods.base import FitProgress, MethodCard, SearchRange, SeenData
 from methods.parts.attention import AttentionEncoder
 from methods.parts.doodle_losses import DEVIATIONS, SEARCH_SPACE, DoodleConfig, DoodleObjective
 from methods.parts.feature_maps import FeatureMaps
-from methods.parts.networks import Encoder
 from methods.parts.trained import TrainedMethod
 
 
 class AttentionObjective(DoodleObjective):
     """The same losses behind encoders that see maps, less the mean of the seen ones of their modality."""
 
-    def __init__(self, config: DoodleConfig, seen: SeenData) -> None:
-        super().__init__(config, seen)
-        self.sketch_encoder = _attentive(self.sketch_encoder, seen.sketches)
-        self.photo_encoder = _attentive(self.photo_encoder, seen.photos)
+    def new_encoder(self, items: Inputs) -> AttentionEncoder:
+        """Build the encoder of a modality, for (n, p, c) maps; the mean is one over items and places."""
+        mean = cast(Tensor, items).mean(dim=(0, 1), dtype=torch.float32)
+        return AttentionEncoder(mean, self.config.encoder(len(mean)))
 
 
 @register_method(
@@ -92,9 +91,3 @@ class Doodle2Search(TrainedMethod):
         """Build an encoder with attention, of the width of maps that the weights fit."""
         mean = weights["mean"]
         return AttentionEncoder(mean, self.config.encoder(len(mean)))
-
-
-def _attentive(encoder: nn.Module, maps: Inputs) -> AttentionEncoder:
-    """Put attention before an encoder; the mean is one over items and places."""
-    mean = cast(Tensor, maps).mean(dim=(0, 2, 3), dtype=torch.float32)
-    return AttentionEncoder(mean, cast(Encoder, encoder))

@@ -11,11 +11,11 @@ ATTENTION_HIDDEN = 380
 
 
 class AttentionEncoder(nn.Module):
-    """(B, c, h, w) map -> (B, width): where to look is learnt, then the mean of what is seen is encoded.
+    """(B, p, c) maps of p places -> (B, width): where to look is learnt, then what is seen is encoded.
 
-    A mask m is a softmax over the h · w places of two 1 x 1 convolutions. What is encoded, at length 1, is
-    the mean of the map x plus Σ x · m, its mean weighted by m; the mean of x + x · m would leave m a weight
-    of 1 / (h · w). mean: (c,) float32, what is subtracted at every place.
+    A mask m is a softmax over the places x_i of two linear layers, 1 x 1 convolutions of the map. What is
+    encoded, at length 1, is the mean of the places plus Σ m_i x_i, their mean weighted by m; the mean of
+    x_i + m_i x_i would leave m a weight of 1 / p. mean: (c,) float32, what is subtracted at every place.
     """
 
     mean: Tensor
@@ -30,10 +30,10 @@ class AttentionEncoder(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return the embeddings."""
-        places = maps.float().flatten(2)
+        places = maps.float()
         # Nothing lies between the two layers: their product first, and a place costs a 380th.
-        scores = self.score.weight @ self.hidden.weight @ places
-        attended = (places @ scores.softmax(dim=2).transpose(1, 2)).squeeze(2)
-        seen = places.mean(dim=2) + attended - 2 * self.mean
+        scores = places @ (self.score.weight @ self.hidden.weight).squeeze(0)
+        weights = scores.softmax(dim=1) + 1 / places.shape[1]
+        seen = (weights[:, None] @ places).squeeze(1) - 2 * self.mean
         embedded: Tensor = self.encoder(F.normalize(seen, dim=1))
         return embedded

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name it has everywhere
 
+from datasets.seen import Inputs
 from methods.base import SearchRange, SeenData
 from methods.parts.checks import check_positive
 from methods.parts.gan import cross_entropy
@@ -70,7 +71,10 @@ class DoodleObjective(Objective):
     class_logits: Tensor
 
     def __init__(self, config: DoodleConfig, seen: SeenData) -> None:
-        super().__init__(config, seen)
+        nn.Module.__init__(self)
+        self.config = config
+        self.sketch_encoder = self.new_encoder(seen.sketches)
+        self.photo_encoder = self.new_encoder(seen.photos)
         class_vectors = required_class_vectors(seen)
         self.register_buffer("class_vectors", class_vectors)
         squares = torch.cdist(class_vectors, class_vectors).square()
@@ -88,6 +92,11 @@ class DoodleObjective(Objective):
             nn.Linear(DOMAIN_HIDDEN, 1),
         )
         self.n_started = 0
+
+    def new_encoder(self, items: Inputs) -> nn.Module:
+        """Build the encoder of a modality, for (n, d) features."""
+        encoder: nn.Module = self.config.encoder(items.shape[1])
+        return encoder
 
     def start_epoch(self) -> None:
         """Count epochs: the reversal of the modality's gradient grows over the first half of them."""

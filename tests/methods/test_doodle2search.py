@@ -43,10 +43,10 @@ def pictures(n: int, *, size: int = 224, seed: int = 0) -> Pictures:
 def test_the_mean_of_a_map_is_the_feature_of_the_backbone(maps):
     backbone, own = EfficientNetLite0(), pictures(2)
     found = maps(own[:]).float()
-    assert found.shape == (2, 1280, 7, 7)
+    assert found.shape == (2, 49, 1280)
     features = backbone.load("cpu", backbone.card.normalisation)((255 * own[:]).round().to(torch.uint8))
     assert features.abs().max() > 0.5
-    torch.testing.assert_close(found.mean(dim=(2, 3)), features, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(found.mean(dim=1), features, rtol=1e-3, atol=1e-4)
 
 
 def test_pictures_of_another_size_are_brought_to_that_of_the_network(maps):
@@ -74,7 +74,7 @@ def test_maps_of_all_pictures_are_made_in_parts_and_in_half_precision(maps, pass
     monkeypatch.setattr(feature_maps, "N_AT_ONCE", 2)
     own, progress = pictures(3, seed=1), FitProgress()
     found = maps.of_all(own, progress)
-    assert (found.shape, found.dtype) == ((3, 1280, 7, 7), torch.float16)
+    assert (found.shape, found.dtype) == ((3, 49, 1280), torch.float16)
     assert passed == [2, 1]
     assert (progress.done, progress.total, progress.unit) == (2, 2, "batch of pictures")
     alone = torch.cat([maps(own[i : i + 1]) for i in range(3)]).float()
@@ -140,7 +140,7 @@ def fitted(seen) -> Doodle2Search:
 def test_maps_are_centred_by_the_mean_over_seen_items_and_places_of_their_modality(fitted, seen, maps):
     means = fitted.sketch_encoder.mean, fitted.photo_encoder.mean
     for items, mean in zip((seen.sketches, seen.photos), means, strict=True):
-        expected = maps(items[:]).double().mean(dim=(0, 2, 3))
+        expected = maps(items[:]).double().mean(dim=(0, 1))
         torch.testing.assert_close(mean.double(), expected, rtol=1e-3, atol=1e-3)
     assert not torch.allclose(*means, atol=0.01)
 
@@ -155,7 +155,7 @@ def test_it_is_trained_on_maps(seen):
 
     Recording(DoodleConfig(**{**SMALL, "epochs": 1})).fit(seen, seed=0, progress=FitProgress())
     for maps in (trained_on[0].sketches, trained_on[0].photos):
-        assert maps.shape == (4, 1280, 7, 7)
+        assert maps.shape == (4, 49, 1280)
         assert maps.float().std() > 0.1
 
 
@@ -190,7 +190,7 @@ def test_attention_has_the_losses_of_features_and_a_mask_for_each_modality(seen,
     of_maps = SeenData(
         **{
             **{name: getattr(seen, name) for name in ("class_names", "class_vectors", "pairs")},
-            **{"sketches": torch.randn(4, 1280, 2, 2), "photos": torch.randn(4, 1280, 2, 2)},
+            **{"sketches": torch.randn(4, 4, 1280), "photos": torch.randn(4, 4, 1280)},
             **{"sketch_labels": labels, "photo_labels": labels},
             **{"sketch_instances": None, "photo_instances": None},
         }
