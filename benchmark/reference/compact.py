@@ -165,8 +165,9 @@ def _queries(run: StoredRun, per_query: PerQuery) -> dict[str, Any]:
 def _classes(run: StoredRun, per_query: PerQuery) -> Mapping[str, str]:
     if isinstance(run, ReferenceRun):
         return run.classes
-    names = sorted(next(iter(run.record.per_class.values()), {}))  # labels count the sorted names
-    return {str(label): names[label] for label in np.unique(per_query.labels) if label < len(names)}
+    # Labels count the sorted names of all classes: those of classes with queries are in the same order.
+    names = sorted(next(iter(run.record.per_class.values()), {}))
+    return {str(label): name for label, name in zip(np.unique(per_query.labels), names, strict=True)}
 
 
 def _per_query(text: str, queries: Mapping[str, Any], metrics: list[str]) -> PerQuery:

@@ -30,6 +30,7 @@ from benchmark.reference.views import older_in_words
 from benchmark.registry import load_plugin
 from benchmark.runner import prepare_suite, run_suite
 from benchmark.suite import Suite
+from datasets.splits import committed_split
 
 Finish = Callable[[], dict[str, StoredRun]]
 
@@ -76,7 +77,18 @@ def test_finished_and_failed_runs_are_taken_over(
         "mean_colour": "complete",
         "broken": "failed",
     }
-    assert found["mean_colour"].identity == runs["mean_colour"].record.identity
+    made = runs["mean_colour"].record
+    assert found["mean_colour"].identity == made.identity
+    of_classes = made.per_class["map@all"]
+    assert len(of_classes) > 1
+    assert found["mean_colour"].per_class["map@all"] == pytest.approx(of_classes, abs=1e-4)
+
+
+@pytest.mark.parametrize("dataset", reference_datasets())
+def test_classes_of_the_results_are_the_unseen_ones(dataset: str) -> None:
+    for run in read_reference(dataset).runs:
+        unseen = committed_split(dataset, run.record.protocol.split).unseen
+        assert set(run.record.per_class["map@all"]) == set(unseen)
 
 
 def test_a_run_without_a_record_is_named_and_nothing_is_written(
