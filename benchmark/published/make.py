@@ -2,7 +2,8 @@
 
     python -m benchmark.published.make LITERATURE.csv
 
-LITERATURE.csv holds one number a line, named as in its source; `mapping.toml` says what each name is here,
+LITERATURE.csv, a collection that is not in this repository, holds one number a line, named as in its source;
+`mapping.toml` says what each name is here,
 and what was read of a method's classes, gallery and metric. Only needed after a change of one of the two.
 """
 
@@ -14,13 +15,15 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.errors import BenchmarkError
 from benchmark.published.numbers import COLUMNS, FLAG_SEPARATOR, PUBLISHED_DIR, SECONDHAND, UNKNOWN
 from datasets.files import write_whole
+from metrics.definitions import parse
 
 MAPPING = PUBLISHED_DIR / "mapping.toml"
 RESULT = PUBLISHED_DIR / "literature.csv"
@@ -40,73 +43,113 @@ _TABLES = {  # table of the mapping -> column of the literature, our column
     "settings": ("setting", "setting"),
     "definitions": ("metric", "definition"),
 }
-_RULE_KEYS = {"of", "becomes", "definitions", "flags", "because"}
 
 Line = dict[str, str]
 
 
-@dataclass(frozen=True)
-class Rule:
+def _is_column(name: str) -> str:
+    if name not in COLUMNS:
+        raise ValueError(f"no column '{name}'; there are {', '.join(COLUMNS)}")
+    return name
+
+
+def _is_definition(definition: str) -> str:
+    if not definition.endswith(f"/{UNKNOWN}"):
+        parse(definition)
+    return definition
+
+
+_Column = Annotated[str, AfterValidator(_is_column)]
+_Definition = Annotated[str, AfterValidator(_is_definition)]
+
+
+class Rule(BaseModel):
     """What is known of some numbers beyond their source; see the head of `mapping.toml`."""
 
-    of: Mapping[str, tuple[str, ...]]
-    becomes: Mapping[str, str]
-    definitions: Mapping[str, str]
-    flags: tuple[str, ...]
-    because: str
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    @classmethod
-    def read(cls, content: Mapping[str, Any]) -> Rule:
-        """Read one `[[rule]]`. Raises BenchmarkError for keys and columns that there are not."""
-        of, becomes = content.get("of", {}), content.get("becomes", {})
-        unknown = [*(set(content) - _RULE_KEYS), *(set(of) | set(becomes)) - set(COLUMNS)]
-        if unknown or not of or not content.get("because"):
-            raise BenchmarkError(
-                f"mapping.toml: rule {content} needs `of` and `because`, and may have "
-                f"{', '.join(sorted(_RULE_KEYS))}, with columns {', '.join(COLUMNS)}."
-            )
-        return cls(
-            of={name: (value,) if isinstance(value, str) else tuple(value) for name, value in of.items()},
-            becomes=becomes,
-            definitions={one.partition("/")[0]: one for one in content.get("definitions", ())},
-            flags=tuple(content.get("flags", ())),
-            because=content["because"],
-        )
+    of: dict[_Column, str | list[str]] = Field(min_length=1)
+    becomes: dict[_Column, str] = {}
+    definitions: list[_Definition] = []
+    flags: list[str] = []
+    because: str = Field(min_length=1)
 
     def fits(self, line: Line) -> bool:
         """Whether a line is one that it speaks of."""
         return all(
             any(line[name].startswith(value) if name == "source" else line[name] == value for value in values)
-            for name, values in self.of.items()
+            for name, values in self._wanted
         )
+
+    @property
+    def _wanted(self) -> list[tuple[str, list[str]]]:
+        return [(name, [value] if isinstance(value, str) else value) for name, value in self.of.items()]
 
     def change(self, line: Line, flags: list[str]) -> None:
         """Write what is known into a line and its flags."""
         line.update(self.becomes)
-        name = line["definition"].partition("/")[0]
-        line["definition"] = self.definitions.get(name, line["definition"])
+        own = {one.partition("/")[0]: one for one in self.definitions}
+        line["definition"] = own.get(line["definition"].partition("/")[0], line["definition"])
         flags += self.flags
 
 
-def published_csv(literature: str, mapping: Mapping[str, Any]) -> str:
+class NameMapping(BaseModel):
+    """The content of `mapping.toml`: tables of names, theirs to ours, and rules."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    methods: dict[str, str]
+    backbones: dict[str, str]
+    codes: dict[str, str]
+    datasets: dict[str, str]
+    splits: dict[str, str]
+    directions: dict[str, str]
+    settings: dict[str, str]
+    definitions: dict[str, _Definition]
+    rule: list[Rule] = []
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> NameMapping:
+        """Read a file's content. Raises BenchmarkError that says where it is of another form."""
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(step) for step in first["loc"])
+            raise BenchmarkError(
+                f"mapping.toml, {where}: {first['msg']}; got {first['input']!r}. It holds the tables "
+                f"{', '.join(_TABLES)} and [[rule]], which needs `of` and `because` and may have "
+                f"{', '.join(set(Rule.model_fields) - {'of', 'because'})}."
+            ) from error
+
+    def table(self, name: str) -> dict[str, str]:
+        """Return a table by its name."""
+        names: dict[str, str] = getattr(self, name)
+        return names
+
+
+def published_csv(literature: str, content: Mapping[str, Any]) -> str:
     """Return the text of `literature.csv`: a line for every line of the literature, in its order.
 
-    Raises BenchmarkError for other columns, for a name that the mapping does not hold, for a rule that fits
-    nothing, and for an entry of a table that is used by nothing.
+    content: of `mapping.toml`. Raises BenchmarkError for one of another form, for other columns, for a name
+    that the mapping does not hold, for a rule that fits nothing, and for an entry that is used by nothing.
     """
+    mapping = NameMapping.read(content)
     lines = list(csv.DictReader(io.StringIO(literature)))
     if not lines or tuple(lines[0]) != INPUT_COLUMNS:
         seen = ", ".join(lines[0]) if lines else "no line"
-        raise BenchmarkError(f"the literature file has {seen}; needed are {', '.join(INPUT_COLUMNS)}.")
+        raise BenchmarkError(
+            f"the literature file has {seen}; needed are {', '.join(INPUT_COLUMNS)}. They are those of the "
+            f"collection, which is not in this repository; {RESULT.name} is what is made of it."
+        )
     _require_names(lines, mapping)
-    rules = [Rule.read(content) for content in mapping.get("rule", ())]
-    idle = set(range(len(rules)))
+    idle = set(range(len(mapping.rule)))
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=COLUMNS, lineterminator="\n")
     writer.writeheader()
     for given in lines:
         line, flags = _in_our_names(given, mapping), list[str]()
-        for position, rule in enumerate(rules):
+        for position, rule in enumerate(mapping.rule):
             if rule.fits(line):
                 rule.change(line, flags)
                 idle.discard(position)
@@ -115,7 +158,7 @@ def published_csv(literature: str, mapping: Mapping[str, Any]) -> str:
     if idle:
         raise BenchmarkError(
             "mapping.toml: no number fits "
-            + "; ".join(f"the rule of {dict(rules[position].of)}" for position in sorted(idle))
+            + "; ".join(f"the rule of {mapping.rule[position].of}" for position in sorted(idle))
             + ". Correct `of`, or remove the rule."
         )
     return out.getvalue()
@@ -125,19 +168,19 @@ _INDEX = re.compile(r" \(\w+ id \d+[^)]*\)$")
 """A number of a source in an index that readers cannot look up."""
 
 
-def _require_names(lines: Sequence[Line], mapping: Mapping[str, Any]) -> None:
+def _require_names(lines: Sequence[Line], mapping: NameMapping) -> None:
     faults = []
     for table, (column, _) in _TABLES.items():
-        known, seen = set(mapping.get(table, {})), {line[column] for line in lines}
+        known, seen = set(mapping.table(table)), {line[column] for line in lines}
         faults += [f"[{table}] lacks '{name}' (column {column})" for name in sorted(seen - known)]
         faults += [f"[{table}] has '{name}', which no line holds" for name in sorted(known - seen)]
     if faults:
         raise BenchmarkError(f"mapping.toml and the literature file do not fit: {'; '.join(faults)}.")
 
 
-def _in_our_names(given: Line, mapping: Mapping[str, Any]) -> Line:
+def _in_our_names(given: Line, mapping: NameMapping) -> Line:
     kept = {name: given[name] for name in ("year", "venue", "value", "source", "confidence")}
-    mapped = {ours: mapping[table][given[theirs]] for table, (theirs, ours) in _TABLES.items()}
+    mapped = {ours: mapping.table(table)[given[theirs]] for table, (theirs, ours) in _TABLES.items()}
     kept["source"] = _INDEX.sub("", kept["source"])
     width = given["embedding_dim"] or UNKNOWN
     return {**kept, **mapped, "name": given["method"], "width": width, "gallery": UNKNOWN}
@@ -160,6 +203,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         literature = Path(arguments[0]).read_text(encoding="utf-8")
         text = published_csv(literature, tomllib.loads(MAPPING.read_text(encoding="utf-8")))
+    except ValueError as error:
+        what = (
+            "valid TOML" if isinstance(error, tomllib.TOMLDecodeError) else "UTF-8, or the literature is not"
+        )
+        print(f"{MAPPING.name} is not {what}: {error}", file=sys.stderr)  # noqa: T201
+        return 1
     except (BenchmarkError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

@@ -220,14 +220,61 @@ def test_a_name_without_a_mapping_is_an_error_that_names_it(changes: dict[str, s
 
 
 def test_a_rule_that_fits_no_number_is_an_error_that_names_it() -> None:
-    with pytest.raises(BenchmarkError, match=r"no number fits the rule of {'method': \('zscmr',\)}"):
+    with pytest.raises(BenchmarkError, match=r"no number fits the rule of {'method': 'zscmr'}"):
         _made({"of": {"method": "zscmr"}, "flags": ["x"], "because": "a typing error"})
 
 
-@pytest.mark.parametrize("wrong", [{"of": {"colour": "red"}}, {"becomse": {}}, {"because": ""}, {"of": {}}])
-def test_a_rule_of_another_form_is_an_error(wrong: dict[str, object]) -> None:
-    with pytest.raises(BenchmarkError, match="needs `of` and `because`"):
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"of": {"colour": "red"}}, r"rule.0.of.colour.*no column 'colour'"),
+        ({"of": {}}, r"rule.0.of: "),
+        ({"of": "sake"}, r"rule.0.of: .*got 'sake'"),
+        ({"of": {"year": 2020}}, r"rule.0.of.year.*got 2020"),
+        ({"becomse": {}}, r"rule.0.becomse"),
+        ({"because": ""}, r"rule.0.because"),
+        ({"flags": "odd"}, r"rule.0.flags: .*list"),
+        ({"definitions": "map@all/voc"}, r"rule.0.definitions: .*list"),
+        ({"definitions": ["map@all/nonsense"]}, r"rule.0.definitions.0: .*map@all/nonsense"),
+    ],
+)
+def test_a_rule_of_another_form_is_an_error_that_says_where(wrong: dict[str, object], where: str) -> None:
+    with pytest.raises(BenchmarkError, match=f"mapping.toml, {where}.*needs `of` and `because`"):
         _made({"of": {"method": "sake"}, "because": "its code", **wrong})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"metod": {}}, "metod"),
+        ({"codes": {"true": 3}}, "codes.true: .*got 3"),
+        ({"rule": {"of": {}}}, "rule: .*list"),
+        ({"definitions": {"map_all": "map@al"}}, "definitions.map_all: "),
+    ],
+)
+def test_a_mapping_of_another_form_is_an_error_that_says_where(wrong: dict[str, object], where: str) -> None:
+    with pytest.raises(BenchmarkError, match=f"mapping.toml, {where}"):
+        published_csv(_literature(LINE), {**TABLES, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"[methods\n", "mapping.toml is not valid TOML"), (b"\xff", "mapping.toml is not UTF-8")],
+)
+def test_a_mapping_that_cannot_be_read_is_an_error_and_nothing_is_written(
+    content: bytes,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "mapping.toml").write_bytes(content)
+    (tmp_path / "own.csv").write_text(_literature(LINE))
+    monkeypatch.setattr("benchmark.published.make.MAPPING", tmp_path / "mapping.toml")
+    monkeypatch.setattr("benchmark.published.make.RESULT", tmp_path / "literature.csv")
+    assert main([str(tmp_path / "own.csv")]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "literature.csv").exists()
 
 
 def test_a_file_with_other_columns_is_an_error() -> None:
