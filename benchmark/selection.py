@@ -126,10 +126,17 @@ class Selection:
                 )
             there = sorted({f"{run.record.protocol.dataset} ({run.record.method})" for run in found})
             raise BenchmarkError(
-                f"no stored run fits. There are runs of: {', '.join(there) or 'nothing yet'}. "
-                "`run_benchmark.py run` makes them; --suite, --dataset, --methods and --splits choose."
+                f"no stored run fits{self._asked()}. There are runs of: {', '.join(there) or 'nothing yet'}. "
+                "`run_benchmark.py run` makes them; --suite (`default` where no flag says otherwise), "
+                "--dataset, --methods and --splits choose."
             )
         return chosen
+
+    def _asked(self) -> str:
+        """Say which data set and methods were looked for, as far as they are given."""
+        methods = sorted(self.methods or {method for method, _ in self.rows or ()})
+        words = [*([self.dataset] if self.dataset else []), *([", ".join(methods)] if methods else [])]
+        return f": looked for {' with '.join(words)}" if words else ""
 
     def missing(self, runs: Iterable[StoredRun]) -> list[str]:
         """Name what a suite's selection asks for and these runs, which it chose, do not hold."""

@@ -56,8 +56,8 @@ def report(result: SuiteResult, name: str, results_dir: Path, display: SuiteDisp
     networks = {own.key: own.seconds for run in result.runs for own in run.record.finetuning.values()}
     trained = f", fine-tuning before them {duration(sum(networks.values()))}" if networks else ""
     display.message(
-        f"{result.n_executed} runs executed, {len(result.runs) - result.n_executed} kept; "
-        f"all of them took {duration(seconds)}{trained}."
+        f"{result.n_executed} {'run' if result.n_executed == 1 else 'runs'} executed, "
+        f"{len(result.runs) - result.n_executed} kept; fits and evaluation took {duration(seconds)}{trained}."
     )
     console = Console()
     for path in paths:

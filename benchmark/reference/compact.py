@@ -167,7 +167,8 @@ def _classes(run: StoredRun, per_query: PerQuery) -> Mapping[str, str]:
         return run.classes
     # Labels count the sorted names of all classes: those of classes with queries are in the same order.
     names = sorted(next(iter(run.record.per_class.values()), {}))
-    return {str(label): name for label, name in zip(np.unique(per_query.labels), names, strict=True)}
+    labels = np.unique(per_query.labels).tolist()
+    return dict(zip(map(str, labels), names, strict=True)) if len(names) == len(labels) else {}
 
 
 def _per_query(text: str, queries: Mapping[str, Any], metrics: list[str]) -> PerQuery:

@@ -309,7 +309,9 @@ def _chance(comparison: Comparison) -> str:
     if not known:
         return text
     below = [name for name, limit in known.items() if limit <= 0]
-    rows = f"every row but {', '.join(below)}" if below else "every row"
+    rows = "every row" if len(known) == len(comparison.rows) else "every row that has a value"
+    if below:
+        rows += f" but {', '.join(below)}"
     if len(below) == len(known):
         rows = "no row"
     return f"{text} Above chance on {main}, by a one-sided 95 % interval of the difference: {rows}."

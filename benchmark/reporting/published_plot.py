@@ -71,8 +71,8 @@ def history(numbers: Sequence[PublishedNumber], metric: str | None = None) -> Fi
         names = ", ".join(sorted({number.metric_name for number in numbers}))
         raise BenchmarkError(
             f"{dataset}: no protocol has {metric or 'average precision'} of {MIN_METHODS} methods and two "
-            f"years. Its {len(numbers)} published numbers are of {names}; `table --published --format csv` "
-            "lists them."
+            f"years. Its {len(numbers)} published numbers are of {names}; all lie in "
+            "results/published/literature.csv."
         )
     rows = _rows(panels)
     columns = {key: tuple(_points(own)) for key, own in panels.items()}
@@ -171,9 +171,12 @@ def _foot(figure: Figure, total: float, kinds: set[tuple[bool, bool]], n_others:
         frameon=False,
         fontsize=8,
     )
-    text = (
-        f"Years are those of the methods. Not drawn: {n_few:,} numbers of protocols with fewer than "
-        f"{MIN_METHODS} methods or of one year, and {n_others - n_few:,} of other metrics. "
-        "Two panels are two protocols: their heights say nothing of each other."
+    left_out = (
+        (n_few, f"of protocols with fewer than {MIN_METHODS} methods or of one year"),
+        (n_others - n_few, "of other metrics"),
     )
+    counts = " and ".join(f"{n:,} numbers {what}" for n, what in left_out if n)
+    text = "Years are those of the methods." + (f" Not drawn: {counts}." if counts else "")
+    if len(figure.axes) > 1:
+        text += " Two panels are two protocols: their heights say nothing of each other."
     figure.text(0.045, 0.1 / total, text, fontsize=FONT + 1, color="0.35")

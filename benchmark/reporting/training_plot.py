@@ -35,8 +35,10 @@ def training(run: StoredRun) -> Figure:
         values = curves[name]
         axes.plot(curves.index, values, color=PALETTE[0], linewidth=1.5, marker="o", markersize=2.5)
         axes.set_xlim(0.5, len(curves) + 0.5)
+        if not np.isfinite(values).any():
+            axes.set_yticks([])
         axes.set_title(_panel_title(str(name), values), loc="left", fontsize=9)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.tick_params(labelsize=8)
         axes.grid(color="0.9", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)

@@ -89,8 +89,14 @@ def test_folder_stands_for_every_folder_data_set(stored: Stored) -> None:
 
 
 def test_an_empty_choice_says_what_there_is(stored: Stored) -> None:
-    with pytest.raises(BenchmarkError, match=r"no stored run fits. There are runs of: emoji54 \(zscmr\)"):
+    with pytest.raises(
+        BenchmarkError, match=r"fits: looked for sketchy\. There are runs of: emoji54 \(zscmr\)"
+    ):
         Selection(dataset="sketchy").of([stored()])
+    with pytest.raises(
+        BenchmarkError, match=r"looked for emoji54 with centred, .*zscmr\. There .* nothing yet"
+    ):
+        Selection.of_suite(load_suite("default")[0], ()).of([])
 
 
 def test_runs_of_another_metric_engine_are_named_as_such(stored: Stored) -> None:

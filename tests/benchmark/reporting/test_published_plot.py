@@ -103,7 +103,7 @@ def test_what_is_not_drawn_is_counted_below():
     figure = history([*_numbers(), *_numbers(2, split="sempcyc25"), *_numbers(4, definition="p@100")])
     (text,) = [text.get_text() for text in figure.texts]
     assert "2 numbers of protocols with fewer than 3 methods" in text
-    assert "4 of other metrics" in text
+    assert "4 numbers of other metrics" in text
 
 
 def test_a_metric_is_chosen_by_its_name_or_its_definition():

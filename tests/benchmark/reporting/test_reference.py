@@ -194,7 +194,7 @@ def test_a_block_shows_data_sets_side_by_side_by_the_names_of_rows(make_run, tmp
 
 
 def test_readings_are_those_of_the_stored_ranks_and_survive(runs, tmp_path):
-    readings = readings_of(runs)
+    readings = readings_of(runs, {})
     assert set(readings) == {row_name(run.record) for run in runs if run.record.status == "complete"}
     wanted = {one.metric for one in readings["centred"]}
     assert wanted
