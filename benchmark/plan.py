@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from benchmark.configs import ResolvedConfig, resolve_config
@@ -41,7 +41,7 @@ class PlannedRun(GridCell):
     protocol: Protocol
     source_sha256: str
     identity: str
-    identity_with: Callable[..., str]
+    identity_with: Callable[..., str] = field(compare=False, repr=False)
 
     @property
     def run_id(self) -> str:

@@ -25,10 +25,11 @@ def reference(
     cache_dir: CacheDir = None,
     results_dir: ResultsDir = RESULTS_DIR,
 ) -> int:
-    """Make README's tables, results/reference/*.md and its figures from results/reference/*.json.
+    """Make README's tables, docs/findings.md, results/reference/*.md and figures from the reference results.
 
-    --from-runs first takes finished runs of the suites full, zscmr-ablation and codes over into these files.
-    A run that is not on disk stays as it stands there; where it stands in neither, nothing is written.
+    These are results/reference/*.json. --from-runs first takes finished runs of the suites full,
+    zscmr-ablation and codes over into them. A run that is not on disk stays as it stands there; where it
+    stands in neither, nothing is written.
 
     [bold]Examples[/bold]
 

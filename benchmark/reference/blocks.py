@@ -23,7 +23,7 @@ from benchmark.reference.views import (
     with_outcomes,
     with_titles,
 )
-from benchmark.reporting.table_layout import DASH, Column, Table, Text, score_table
+from benchmark.reporting.table_layout import DASH, Table, Text, score_table
 from benchmark.reporting.tables import markdown_table
 
 References = Mapping[str, Reference]
@@ -59,14 +59,19 @@ def _side_by_side(suite: str) -> Callable[[References], str]:
     """The rows of a suite with map@all and its difference on every data set, and what may be concluded."""
 
     def text(references: References) -> str:
-        columns: list[Column] = []
+        tables = {
+            dataset: score_table(comparison_of(reference, suite), ["map@all"]).columns
+            for dataset, reference in references.items()
+        }
+        # In the order of the first data set; rows that it lacks come last.
+        rows = tuple(dict.fromkeys(name for names, *_ in tables.values() for name in names.entries))
+        columns = [replace(next(iter(tables.values()))[0], entries=rows)]
         words = []
         for dataset, reference in references.items():
-            names, *scores = score_table(comparison_of(reference, suite), ["map@all"]).columns
-            columns = columns or [names]  # in the order of the first data set
+            names, *scores = tables[dataset]
             for column in scores[:2]:
                 found = dict(zip(names.entries, column.entries, strict=True))
-                entries = tuple(found.get(name, Text(DASH)) for name in columns[0].entries)
+                entries = tuple(found.get(name, Text(DASH)) for name in rows)
                 columns.append(replace(column, header=f"{dataset}, {column.header}", entries=entries))
             parts = (f"{dataset}.", in_words(pairwise_of(reference, suite)), older_in_words(reference, suite))
             words.append(" ".join(filter(None, parts)))

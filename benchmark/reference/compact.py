@@ -39,10 +39,12 @@ class Facts:
     known: dict[str, Any] = field(default_factory=dict)
 
     def keep(self, value: Any) -> str:
-        """Store a value and return its key."""
-        key = digest(value)[:8]
-        self.known[key] = value
-        return key
+        """Store a value and return its key, longer where a shorter one is another value's."""
+        whole = digest(value)
+        for n_digits in range(8, len(whole) + 1, 8):
+            if self.known.setdefault(whole[:n_digits], value) == value:
+                break
+        return whole[:n_digits]
 
 
 @dataclass(frozen=True)

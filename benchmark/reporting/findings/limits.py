@@ -104,13 +104,23 @@ def _methods(studies: Sequence[Study]) -> Iterator[str]:
             f"{code(most)} the most, {again[most]}. A row speaks for an idea on features, not for its paper."
         )
     yield text
-    tuned = [name for name, row in rows.items() if any(s == "tuned" for s in row.config_source.values())]
-    if tuned:
-        yield (
-            f"**Short tuning.** {len(tuned)} of {len(rows)} methods were tuned, on validation classes among "
-            f"the seen ones; the protocol gives a search {N_TRIALS} trials. Longer searches, more data and "
-            "other ranges can change places that lie close."
+    tuned = [_n_tuned(study) for study in studies]
+    if any(tuned):
+        counts = listed(
+            f"{n} of {len(study.main.comparison.rows)} methods on {study.dataset}"
+            for n, study in zip(tuned, studies, strict=True)
         )
+        yield (
+            f"**Short tuning.** Tuned were {counts}, on validation classes among the seen ones; the protocol "
+            f"gives a search {N_TRIALS} trials. Longer searches, more data and other ranges can change "
+            "places that lie close."
+        )
+
+
+def _n_tuned(study: Study) -> int:
+    """How many rows run a configuration that was searched for, on every split."""
+    sources = [set(row.config_source.values()) for row in study.main.comparison.rows]
+    return sum(own == {"tuned"} for own in sources)
 
 
 def _widths(studies: Sequence[Study]) -> Iterator[str]:

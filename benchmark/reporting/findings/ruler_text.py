@@ -138,7 +138,10 @@ def _codes(study: Study, coded: Comparison) -> str:
         return ""
     changes = [binary[name] - real[name] for name in names]
     found = order([real[name] for name in names], [binary[name] for name in names])
+    learnt = [row for row in coded.rows if row.name in names and row.card.get("codes") == "own"]
+    own = f", {len(learnt)} of them by codes of their own" if learnt else ""
     return (
         f"{signed(min(changes))} to {signed(max(changes))} on {study.dataset} ({coded.protocol.codes}, "
-        f"{counted(len(names), 'method')}), where {found.n_opposite} of {found.n_pairs} pairs change places"
+        f"{counted(len(names), 'method')}{own}), where "
+        f"{found.n_opposite} of {found.n_pairs} pairs change places"
     )

@@ -28,7 +28,7 @@ def test_a_port_is_the_authors_code(world):
 
 def test_tuned_methods_and_wide_rows_are_counted(world):
     page = findings([world({"ridge": _GAINS, "zscmr": _GAINS})])
-    assert "2 of 3 methods were tuned" in page
+    assert "Tuned were 2 of 3 methods on" in page
     assert "Equal terms are not equal sizes" not in page  # every embedding has the width of the suite
 
 
