@@ -9,7 +9,7 @@ on pictures.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmark.display import SuiteDisplay
@@ -54,7 +54,7 @@ def collect(where: Where, display: SuiteDisplay, root: Path = ROOT) -> tuple[Pat
             if suite.dataset not in standing:
                 standing[suite.dataset] = _standing(suite.dataset, root, display)
             kept = _by_identity(standing[suite.dataset])
-            recorded = {**kept, **recorded_runs(planned, where)}
+            recorded = _chosen(planned, recorded_runs(planned, where), kept)
             for run in planned:
                 stored = recorded.get(run.identity)
                 if stored is None and (stored := _of_older_source(run, where, kept)) is not None:
@@ -95,6 +95,22 @@ def _standing(dataset: str, root: Path, display: SuiteDisplay) -> Reference | No
 def _by_identity(reference: Reference | None) -> dict[str, StoredRun]:
     suites = () if reference is None else reference.suites.values()
     return {run.record.identity: run for runs in suites for run in runs}
+
+
+def _chosen(
+    planned: Sequence[PlannedRun], on_disk: dict[str, StoredRun], kept: dict[str, StoredRun]
+) -> dict[str, StoredRun]:
+    """Runs by identity: those on disk for rows that are there as a whole, for others rather those that stand.
+
+    Else one seed on disk, as suite `default` leaves it, would ask for the rankings of all others.
+    """
+    lacking = {(run.method.card.id, run.variant) for run in planned if run.identity not in on_disk}
+    whole = {
+        run.identity: on_disk[run.identity]
+        for run in planned
+        if (run.method.card.id, run.variant) not in lacking
+    }
+    return {**on_disk, **kept, **whole}
 
 
 def _of_older_source(run: PlannedRun, where: Where, kept: dict[str, StoredRun]) -> StoredRun | None:
