@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -152,6 +153,21 @@ def test_an_older_run_that_stands_there_is_taken_and_named(
     )
     collect(where, display, tmp_path)
     assert read_reference(path).of_older_source == {old.record.identity}
+
+
+def test_a_row_that_is_on_disk_in_part_stays_as_it_stands_as_a_whole() -> None:
+    def run(method: str, identity: str) -> SimpleNamespace:
+        return SimpleNamespace(
+            method=SimpleNamespace(card=SimpleNamespace(id=method)), variant="", identity=identity
+        )
+
+    planned = [run("a", "a0"), run("a", "a1"), run("b", "b0"), run("b", "b1"), run("c", "c0"), run("c", "c1")]
+    kept = {own.identity: f"kept {own.identity}" for own in planned if own.identity != "c0"}
+    on_disk = {identity: f"new {identity}" for identity in ("a0", "b0", "b1", "c0")}
+    assert collecting._chosen(planned, on_disk, kept) == {
+        **{"a0": "kept a0", "a1": "kept a1", "b0": "new b0", "b1": "new b1"},
+        **{"c0": "new c0", "c1": "kept c1"},
+    }
 
 
 def test_a_row_of_which_some_runs_alone_have_rankings_is_refused(
