@@ -3,8 +3,8 @@
     python -m benchmark.published.make LITERATURE.csv
 
 LITERATURE.csv, a collection that is not in this repository, holds one number a line, named as in its source;
-`mapping.toml` says what each name is here,
-and what was read of a method's classes, gallery and metric. Only needed after a change of one of the two.
+`mapping.toml` says what each name is here, and what was read of a method's classes, gallery and metric. Only
+needed after a change of one of the two.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from benchmark.errors import BenchmarkError
 from benchmark.published.numbers import COLUMNS, FLAG_SEPARATOR, PUBLISHED_DIR, SECONDHAND, UNKNOWN
@@ -61,6 +61,7 @@ def _is_definition(definition: str) -> str:
 
 _Column = Annotated[str, AfterValidator(_is_column)]
 _Definition = Annotated[str, AfterValidator(_is_definition)]
+_Values = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 
 
 class Rule(BaseModel):
@@ -68,7 +69,7 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    of: dict[_Column, str | list[str]] = Field(min_length=1)
+    of: dict[_Column, _Values] = Field(min_length=1)
     becomes: dict[_Column, str] = {}
     definitions: list[_Definition] = []
     flags: list[str] = []
@@ -78,12 +79,8 @@ class Rule(BaseModel):
         """Whether a line is one that it speaks of."""
         return all(
             any(line[name].startswith(value) if name == "source" else line[name] == value for value in values)
-            for name, values in self._wanted
+            for name, values in self.of.items()
         )
-
-    @property
-    def _wanted(self) -> list[tuple[str, list[str]]]:
-        return [(name, [value] if isinstance(value, str) else value) for name, value in self.of.items()]
 
     def change(self, line: Line, flags: list[str]) -> None:
         """Write what is known into a line and its flags."""
@@ -119,7 +116,7 @@ class NameMapping(BaseModel):
             raise BenchmarkError(
                 f"mapping.toml, {where}: {first['msg']}; got {first['input']!r}. It holds the tables "
                 f"{', '.join(_TABLES)} and [[rule]], which needs `of` and `because` and may have "
-                f"{', '.join(set(Rule.model_fields) - {'of', 'because'})}."
+                f"{', '.join(sorted(set(Rule.model_fields) - {'of', 'because'}))}."
             ) from error
 
     def table(self, name: str) -> dict[str, str]:
@@ -195,20 +192,27 @@ def _seen_in_the_columns(line: Line) -> list[str]:
     ]
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BenchmarkError(f"{path.name} is not UTF-8: {error}. Save it as UTF-8.") from error
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise BenchmarkError(f"{path.name} is not valid TOML: {error}") from error
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write `literature.csv` and return an exit code."""
     if len(arguments) != 1:
         print("usage: python -m benchmark.published.make LITERATURE.csv", file=sys.stderr)  # noqa: T201
         return 1
     try:
-        literature = Path(arguments[0]).read_text(encoding="utf-8")
-        text = published_csv(literature, tomllib.loads(MAPPING.read_text(encoding="utf-8")))
-    except ValueError as error:
-        what = (
-            "valid TOML" if isinstance(error, tomllib.TOMLDecodeError) else "UTF-8, or the literature is not"
-        )
-        print(f"{MAPPING.name} is not {what}: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+        text = published_csv(_text(Path(arguments[0])), _toml(MAPPING))
     except (BenchmarkError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
