@@ -30,6 +30,10 @@ _REMEDY = (
 )
 
 
+class UnreadableReferenceError(BenchmarkError):
+    """A file of reference results that is damaged or of another form: nothing is lost by making it anew."""
+
+
 @dataclass(frozen=True, eq=False)
 class Reference:
     """The reference results of a data set.
@@ -114,7 +118,9 @@ def read_reference(source: Path | str) -> Reference:
         raise BenchmarkError(f"no reference results in {path}. Data sets that have some: {known}.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
         what = f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise BenchmarkError(f"{path} cannot be read as reference results ({what}). {_REMEDY}") from error
+        raise UnreadableReferenceError(
+            f"{path} cannot be read as reference results ({what}). {_REMEDY}"
+        ) from error
 
 
 def write_reference(

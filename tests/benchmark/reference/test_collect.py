@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -131,7 +130,8 @@ def test_runs_that_are_no_longer_there_stay_as_they_stand_in_the_results(
 def test_a_run_made_anew_takes_the_place_of_the_one_that_stands(
     finish: Finish, where: Where, display: SuiteDisplay, tmp_path: Path
 ) -> None:
-    (path,) = (finish(), collect(where, display, tmp_path))[1]
+    finish()
+    (path,) = collect(where, display, tmp_path)
     before = read_reference(path)
     shutil.rmtree(where.runs_dir)
     runs = finish()
@@ -153,21 +153,6 @@ def test_an_older_run_that_stands_there_is_taken_and_named(
     )
     collect(where, display, tmp_path)
     assert read_reference(path).of_older_source == {old.record.identity}
-
-
-def test_a_row_that_is_on_disk_in_part_stays_as_it_stands_as_a_whole() -> None:
-    def run(method: str, identity: str) -> SimpleNamespace:
-        return SimpleNamespace(
-            method=SimpleNamespace(card=SimpleNamespace(id=method)), variant="", identity=identity
-        )
-
-    planned = [run("a", "a0"), run("a", "a1"), run("b", "b0"), run("b", "b1"), run("c", "c0"), run("c", "c1")]
-    kept = {own.identity: f"kept {own.identity}" for own in planned if own.identity != "c0"}
-    on_disk = {identity: f"new {identity}" for identity in ("a0", "b0", "b1", "c0")}
-    assert collecting._chosen(planned, on_disk, kept) == {
-        **{"a0": "kept a0", "a1": "kept a1", "b0": "new b0", "b1": "new b1"},
-        **{"c0": "new c0", "c1": "kept c1"},
-    }
 
 
 def test_a_row_of_which_some_runs_alone_have_rankings_is_refused(
@@ -197,6 +182,18 @@ def test_results_that_cannot_be_read_are_made_anew_from_runs(
     path.write_bytes(first[:100])
     collect(where, display, tmp_path)
     assert path.read_bytes() == first
+
+
+def test_results_of_a_newer_schema_are_left_alone(
+    finish: Finish, where: Where, display: SuiteDisplay, tmp_path: Path
+) -> None:
+    finish()
+    (path,) = collect(where, display, tmp_path)
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "schema": 99}))
+    with pytest.raises(BenchmarkError, match="has schema 99"):
+        collect(where, display, tmp_path)
+    assert json.loads(path.read_text())["schema"] == 99
 
 
 @pytest.mark.parametrize("dataset", reference_datasets())
