@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812 - the name it has everywhere
@@ -55,53 +53,14 @@ def test_pictures_of_another_size_are_brought_to_that_of_the_network(maps):
     torch.testing.assert_close(small, right, rtol=1e-3, atol=1e-4)
 
 
-@pytest.fixture
-def passed(maps, monkeypatch) -> list[int]:
-    """No maps are kept yet; how many pictures pass the network at once is noted."""
-    noted: list[int] = []
-    make = FeatureMaps._maps
-
-    def noting(self, own):
-        noted.append(len(own))
-        return make(self, own)
-
-    monkeypatch.setattr(feature_maps, "_KEPT", OrderedDict())
-    monkeypatch.setattr(FeatureMaps, "_maps", noting)
-    return noted
-
-
-def test_maps_of_all_pictures_are_made_in_parts_and_in_half_precision(maps, passed, monkeypatch):
+def test_maps_of_all_pictures_are_made_in_parts_and_in_half_precision(maps, monkeypatch):
     monkeypatch.setattr(feature_maps, "N_AT_ONCE", 2)
     own, progress = pictures(3, seed=1), FitProgress()
     found = maps.of_all(own, progress)
     assert (found.shape, found.dtype) == ((3, 49, 1280), torch.float16)
-    assert passed == [2, 1]
     assert (progress.done, progress.total, progress.unit) == (2, 2, "batch of pictures")
-    alone = torch.cat([maps(own[i : i + 1]) for i in range(3)]).float()
-    torch.testing.assert_close(found.float(), alone, rtol=2e-3, atol=2e-3)
-
-
-def test_maps_that_were_wanted_last_are_kept_by_the_content_of_the_pictures(maps, passed, monkeypatch):
-    monkeypatch.setattr(
-        feature_maps, "LARGEST_KEPT", 2 * 1280 * 49 * 2
-    )  # two pictures, of two bytes a number
-
-    def is_made(seed: int) -> bool:
-        n_before = len(passed)
-        found = maps(pictures(1, seed=seed)[:])
-        torch.testing.assert_close(found, FeatureMaps("cpu")._maps(pictures(1, seed=seed)[:]))
-        return len(passed) == n_before + 2  # once for this comparison
-
-    made = [(seed, is_made(seed)) for seed in (0, 1, 0, 2, 0, 1)]
-    assert made == [(0, True), (1, True), (0, False), (2, True), (0, False), (1, True)]
-    assert sum(kept.nbytes for kept in feature_maps._KEPT.values()) == feature_maps.LARGEST_KEPT
-
-
-def test_pictures_of_another_shape_or_content_have_maps_of_their_own(maps, passed):
-    for own in (pictures(1, seed=4), pictures(2, seed=4), pictures(1, seed=3), pictures(1, size=64, seed=4)):
-        maps(own[:])
-        maps(own[:])
-    assert passed == [1, 2, 1, 1]
+    alone = torch.cat([maps(own[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(found.float(), alone.float(), rtol=2e-3, atol=2e-3)
 
 
 def test_without_the_package_of_the_network_it_is_not_runnable(monkeypatch):
