@@ -36,6 +36,8 @@ def new_method(
     typer.echo(f"Wrote {plugin} and {test}. Next{'' if Path.cwd() == ROOT else f', in {ROOT}'}:")
     for command in next_commands(name, plugin, test):
         typer.echo(f"  {command}")
+    if importlib.util.find_spec("pytest") is None:
+        typer.echo('pytest is not installed here yet: `make test` or pip install -e ".[test]" does it.')
 
 
 def write_method(name: str, folder: Path) -> tuple[Path, Path]:

@@ -121,6 +121,13 @@ def test_the_next_two_commands_are_printed(tmp_path, capsys):
     assert test.strip() == f"python -m pytest {tmp_path / 'test_my_method.py'}"
 
 
+def test_where_pytest_is_lacking_it_says_how_to_have_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("benchmark.commands.new_method._refuse_taken", lambda name: None)
+    new_method("my_method", tmp_path)
+    assert "pytest is not installed here yet: `make test`" in capsys.readouterr().out
+
+
 def test_from_elsewhere_the_commands_name_whole_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run, test = next_commands("m", Path("m.py"), Path("test_m.py"))
