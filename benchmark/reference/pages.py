@@ -13,7 +13,7 @@ from benchmark.reference.findings import findings_definitions, findings_differen
 from benchmark.reference.store import FOLDER, reference_datasets
 from benchmark.reference.views import comparison_of, older_in_words, pairwise_of
 from benchmark.reporting.comparison import Comparison
-from benchmark.reporting.findings.page import DEFINITIONS, DIFFERENCES, PAGE
+from benchmark.reporting.findings.page import DEFINITIONS, DIFFERENCES
 from benchmark.reporting.pairwise_text import render_pairwise
 from benchmark.reporting.plots import bars, pr_curves
 from benchmark.reporting.tables import render
@@ -79,7 +79,7 @@ def _of_dataset(dataset: str, draw: Callable[[Comparison], Figure], references: 
 
 PAGES = (
     *(Page(FOLDER / f"{dataset}.md", dataset_page(dataset)) for dataset in reference_datasets()),
-    Page(DOCS / PAGE, findings_text),
+    Page(DOCS / "findings.md", findings_text),
 )
 """All of them; another page is one more entry: its path, and a function from references to its text."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,6 @@ from benchmark.reporting.plots import GREY, PALETTE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_DPI = 130
 _COLOURS = {Outcome.HIGHER: PALETTE[2], Outcome.LOWER: PALETTE[1], Outcome.OPEN: PALETTE[0]}
 _MEANING = {
     Outcome.HIGHER: "better",
@@ -94,13 +92,6 @@ def _positions(first: Ruler, ruler: Ruler) -> list[int]:
     return sorted(
         range(len(ruler.definitions)), key=lambda i: rank.get(_definition(ruler.definitions[i]), np.inf)
     )
-
-
-def png(figure: Figure) -> bytes:
-    """The figure as a file."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
-    return content.getvalue()
 
 
 def _draw(axes: Axes, pair: Pair, height: float) -> None:

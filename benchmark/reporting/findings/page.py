@@ -1,4 +1,4 @@
-"""The findings page: records in, Markdown and figures out."""
+"""The findings page, as Markdown that shows two figures beside it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from benchmark.reporting.conclusions import ALPHA
 from benchmark.reporting.findings.across import agreement, seeds_and_classes, side_information_text
 from benchmark.reporting.findings.against_reference import all_differences, classes, named_evidence, outcomes
-from benchmark.reporting.findings.evidence import METRIC, REFERENCE, Evidence, PublishedValue, Study, study
-from benchmark.reporting.findings.figures import definitions_figure, differences_figure, png
+from benchmark.reporting.findings.evidence import METRIC, REFERENCE, PublishedValue, Study
 from benchmark.reporting.findings.limits import limits
 from benchmark.reporting.findings.paper import paper_text
 from benchmark.reporting.findings.ruler import Ruler
@@ -18,31 +17,8 @@ from benchmark.reporting.findings.steps_text import steps_text
 from benchmark.reporting.findings.summary import summary
 from benchmark.reporting.findings.words import code
 
-PAGE = "findings.md"
 DIFFERENCES = "findings-differences.png"
 DEFINITIONS = "findings-definitions.png"
-
-
-def findings(references: Sequence[Evidence], published: Sequence[PublishedValue] = ()) -> str:
-    """Return the page. references: one for each data set, the first one leads.
-
-    Raises BenchmarkError for no data set, and where a data set cannot be compared (`evidence.study`).
-    """
-    return page([study(one) for one in references], published)
-
-
-def findings_files(
-    references: Sequence[Evidence], published: Sequence[PublishedValue] = ()
-) -> dict[str, bytes]:
-    """Return the page and its figures by file name, to lie side by side. Raises as `findings` does."""
-    studies = [study(one) for one in references]
-    files = {
-        PAGE: page(studies, published).encode(),
-        DIFFERENCES: png(differences_figure([one.main for one in studies])),
-    }
-    if shown := with_ruler(studies):
-        files[DEFINITIONS] = png(definitions_figure(shown))
-    return files
 
 
 def with_ruler(studies: Sequence[Study]) -> list[tuple[str, Ruler]]:
@@ -51,7 +27,7 @@ def with_ruler(studies: Sequence[Study]) -> list[tuple[str, Ruler]]:
 
 
 def page(studies: Sequence[Study], published: Sequence[PublishedValue]) -> str:
-    """Return the page of data sets that were compared already."""
+    """Return the page. studies: one of each data set, the first one leads."""
     steps = published_steps(published)
     parts = [
         "# Findings",

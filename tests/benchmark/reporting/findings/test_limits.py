@@ -2,9 +2,15 @@
 
 import numpy as np
 
-from benchmark.reporting.findings.page import findings
+from benchmark.reporting.findings.evidence import study
+from benchmark.reporting.findings.page import page as findings_page
 
 _GAINS = np.full(10, 0.1)
+
+
+def findings(references, published=()):
+    """The page, from the runs of each data set."""
+    return findings_page([study(one) for one in references], published)
 
 
 def test_fidelity_and_deviations_are_those_of_the_cards(world):
