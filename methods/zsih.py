@@ -145,6 +145,8 @@ class ZSIHObjective(Objective):
             "sign.",
             "Bits are drawn in training, as in the paper; the released code cuts probabilities at 0.5 for "
             "the decoder and logits at 0.5 for the encoders.",
+            "Features enter the fusion, and class vectors are decoded, in units of their usual size, since "
+            "both have length 1 here.",
             "Gradients of the encoders' term reach the drawn bits; in the released code they do not.",
             "Class vectors are of sentences, not of words; the weights decay at the suite's rate.",
             "The real-valued row compares the outputs before they are cut; the paper has codes alone.",

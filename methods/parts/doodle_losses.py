@@ -125,7 +125,7 @@ class DoodleObjective(Objective):
 
     @property
     def domain_reversal(self) -> float:
-        """From 0 to 1: how strongly the encoders unlearn the modality."""
+        """How strongly encoders unlearn the modality: 2 / epochs in the first epoch, 1 from half-way on."""
         return min(1.0, 2 * self.n_started / self.config.epochs)
 
     def _semantic(self, labels: Tensor, sketches: Tensor, photos: Tensor, negatives: Tensor) -> Tensor:

@@ -28,13 +28,13 @@ def discriminator(n_in: int, hidden: int) -> nn.Module:
 
 
 def least_squares(judgements: Tensor, target: float) -> Tensor:
-    """Mean of (D - target)²."""
+    """Mean of (D - target)² over (B, 1) judgements."""
     error: Tensor = (judgements - target).square().mean()
     return error
 
 
 def cross_entropy(judgements: Tensor, target: float) -> Tensor:
-    """Mean of -target log σ(D) - (1 - target) log(1 - σ(D))."""
+    """Mean of -target log σ(D) - (1 - target) log(1 - σ(D)) over (B, 1) judgements."""
     return F.binary_cross_entropy_with_logits(judgements, torch.full_like(judgements, target))
 
 
@@ -51,7 +51,7 @@ def deception_loss(judge: nn.Module, made: Tensor, *, penalty: Penalty = least_s
 
 
 def cycle_loss(returned: Tensor, original: Tensor) -> Tensor:
-    """Mean of |returned - original| in units of the root mean square of the original.
+    """Mean of |returned - original|, items (B, ...) both, in units of the root mean square of the original.
 
     So that its weight means the same for features of length 1 and for pixels, which are far larger numbers.
     Source: cycle consistency, Zhu et al., ICCV 2017.

@@ -22,5 +22,5 @@ class _Reversal(torch.autograd.Function):
 
 
 def reverse_gradient(x: Tensor, *, strength: float) -> Tensor:
-    """Return x; its gradient arrives multiplied by -strength."""
+    """Return x, of any shape; its gradient arrives multiplied by -strength."""
     return cast(Tensor, _Reversal.apply(x, strength))

@@ -108,7 +108,9 @@ class AdversarialObjective(Objective):
 
     def discriminator_loss(self, batch: PairBatch) -> Loss:
         """Return what the discriminators minimise; codes enter it detached."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} has no `discriminator_loss`, which returns what they minimise"
+        )
 
     def players(self) -> list[Player]:
         """The discriminators, then all else."""

@@ -17,6 +17,9 @@ def drawn_bits(probabilities: Tensor) -> Tensor:
 
 
 def log_likelihood(bits: Tensor, probabilities: Tensor) -> Tensor:
-    """Mean over all bits of b log p + (1 - b) log(1 - p), with p kept from 0 and 1 by 1e-6."""
+    """Mean over all (B, M) bits b of b log p + (1 - b) log(1 - p), a number in nats, 0 or less.
+
+    probabilities: p, (B, M), kept from 0 and 1 by 1e-6.
+    """
     kept = probabilities.clamp(1e-6, 1 - 1e-6)
     return (bits * kept.log() + (1 - bits) * (1 - kept).log()).mean()

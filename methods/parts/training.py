@@ -89,4 +89,6 @@ def minimise(
 def _terms(player: Player, loss: Loss) -> dict[str, Tensor]:
     """The loss of a player under its own name, and its terms where it has several."""
     terms = {} if isinstance(loss, Tensor) or len(loss) == 1 else loss
+    if player.name in terms:  # it would be minimised in the place of the sum
+        raise ValueError(f"a term has the name of its player, '{player.name}'; give it another")
     return {player.name: total(loss), **terms}

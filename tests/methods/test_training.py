@@ -88,6 +88,16 @@ def test_a_term_that_is_not_finite_stops_the_training_and_its_curve_is_kept(worl
     assert progress.curves["huge"] == [math.inf]
 
 
+def test_a_term_with_the_name_of_its_player_is_refused_as_it_would_be_minimised_alone(world):
+    class Clashing(OneWeight):
+        def forward(self, batch):
+            return {"loss": self.weight.sum(), "other": self.weight.sum()}
+
+    schedule = Schedule(lr=1e-3, weight_decay=0.0, n_epochs=1, n_pairs=64)
+    with pytest.raises(ValueError, match="the name of its player, 'loss'"):
+        train(Clashing(), PairSampler(world.seen, seed=0), schedule, FitProgress())
+
+
 def test_the_curve_of_a_term_is_the_mean_over_the_batches_of_an_epoch(world):
     values = iter([1.0, 2.0, 5.0, 7.0])
 
