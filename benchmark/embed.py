@@ -18,6 +18,7 @@ from benchmark.codes.term import REAL, CodeKind, Codes
 from benchmark.errors import NotRunnable
 from datasets.class_vectors import CLASS_VECTORS, TEACHER
 from datasets.class_vectors.base import listed
+from datasets.devices import float32_convolutions
 from datasets.seen import Inputs, Pictures, SeenData
 from datasets.task import Answers, ZeroShotTask
 from methods.base import FitProgress, RetrievalMethod
@@ -71,6 +72,7 @@ class Embedded:
         return scores
 
 
+@float32_convolutions()
 def fit_and_embed(
     method_class: type[RetrievalMethod],
     config: Any,

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
 from datasets.backbones import Backbone, FeatureFunction
-from datasets.devices import is_cuda
+from datasets.devices import float32_convolutions, is_cuda
 from datasets.preprocessing import Preprocessing
 from datasets.settings import Modality
 from datasets.threads import n_threads
@@ -200,16 +200,13 @@ def _pool() -> Iterator[ThreadPoolExecutor]:
 
 @contextmanager
 def _exact_arithmetic() -> Iterator[None]:
-    """Make features the same on every device and number of threads, up to rounding.
-
-    TF32 would move them by about 1e-3.
-    """
+    """Make features the same on every device and number of threads, up to rounding."""
     import torch
 
     n_before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        with float32_convolutions():
             yield
     finally:
         torch.set_num_threads(n_before)

@@ -114,6 +114,24 @@ def test_a_method_that_uses_the_other_test_items_is_refused(tiny_world):
         embedded(method, tiny_world.task(Identity.card))
 
 
+def test_convolutions_on_a_gpu_are_in_float32_while_a_method_works_and_as_before_afterwards(tiny_world):
+    allowed = []
+
+    def fit(self, seen, *, seed, progress):
+        allowed.append(torch.backends.cudnn.allow_tf32)
+        return self
+
+    def embed(self, batch):
+        allowed.append(torch.backends.cudnn.allow_tf32)
+        return batch
+
+    before = torch.backends.cudnn.allow_tf32
+    embedded(variant(fit=fit, embed_sketches=embed, embed_photos=embed), tiny_world.task(Identity.card))
+    assert before
+    assert allowed == [False] * 5
+    assert torch.backends.cudnn.allow_tf32
+
+
 def test_test_items_are_opened_after_fit_returned(tiny_world, monkeypatch):
     order = []
     task = tiny_world.task(Identity.card)
