@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,19 @@ def describe_environment(device: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         **{name: _package_version(name) for name in _PACKAGES},
     }
+
+
+def device_in_words(environment: Mapping[str, Any]) -> str:
+    """Name what a described environment computes on: a GPU, or a processor and how many threads of it.
+
+    >>> device_in_words({"device": "cpu", "processor": "AMD EPYC", "threads": 2})
+    'AMD EPYC (2 threads)'
+    """
+    device = str(environment.get("device", "unknown"))
+    processor, threads = environment.get("processor"), environment.get("threads")
+    if device != "cpu" or not processor or not threads:
+        return device
+    return f"{processor} ({threads} {'thread' if threads == 1 else 'threads'})"
 
 
 def _package_version(name: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from benchmark.environment import device_in_words
 from benchmark.errors import BenchmarkError
 from benchmark.records import Counts, Protocol, StoredRun
 from benchmark.reporting.first_stage import FirstStage, first_stage
@@ -30,8 +31,8 @@ class Row:
     seeds on queries of seen classes, in a generalised setting that has some. by_exposure: metric -> mean over
     folds and seeds on queries of classes that the backbone's training may have shown, and on the others;
     empty where a fold has not both. folds: split -> metric -> cell.
-    absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes, device,
-    widths (of an embedding): by split. class_vectors, class_vectors_sha256: their kind and their hash, by
+    absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes, device (in
+    words), widths (of an embedding): by split. class_vectors, class_vectors_sha256: their kind and hash, by
     split, where the method was given some and the record says so. embedding_width, bytes_per_photo: of the
     widest. fit_s, pr_curve: mean over seeds and folds of the seconds of a fit and of the 11 interpolated
     precisions, None when a fold is lacking. n_parameters: of what is kept after a fit, the most of all folds.
@@ -278,10 +279,7 @@ def _row(
             for split, seeds in complete.items()
             if seeds[0].record.class_vectors_sha256
         },
-        device={
-            split: str(seeds[0].record.environment.get("device", "unknown"))
-            for split, seeds in complete.items()
-        },
+        device={split: device_in_words(seeds[0].record.environment) for split, seeds in complete.items()},
         n_train_classes={
             split: seeds[0].record.counts.n_train_classes
             for split, seeds in complete.items()
