@@ -63,8 +63,10 @@ def _side_by_side(suite: str) -> Callable[[References], str]:
             dataset: score_table(comparison_of(reference, suite), ["map@all"]).columns
             for dataset, reference in references.items()
         }
-        # In the order of the first data set; rows that it lacks come last.
-        rows = tuple(dict.fromkeys(name for names, *_ in tables.values() for name in names.entries))
+        # In the order of the first data set; rows that it lacks come behind, and chance is last.
+        names_of = [names.entries for names, *_ in tables.values()]
+        chance = names_of[0][-1]
+        rows = (*dict.fromkeys(name for names in names_of for name in names[:-1]), chance)
         columns = [replace(next(iter(tables.values()))[0], entries=rows)]
         words = []
         for dataset, reference in references.items():

@@ -169,8 +169,9 @@ def _classes(run: StoredRun, per_query: PerQuery) -> Mapping[str, str]:
         return run.classes
     # Labels count the sorted names of all classes: those of classes with queries are in the same order.
     names = sorted(next(iter(run.record.per_class.values()), {}))
-    labels = np.unique(per_query.labels).tolist()
-    return dict(zip(map(str, labels), names, strict=True)) if len(names) == len(labels) else {}
+    if not names:
+        return {}
+    return dict(zip(map(str, np.unique(per_query.labels).tolist()), names, strict=True))
 
 
 def _per_query(text: str, queries: Mapping[str, Any], metrics: list[str]) -> PerQuery:

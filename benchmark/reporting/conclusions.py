@@ -6,9 +6,9 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import combinations
 
-from benchmark.reporting.comparison import Row
 from benchmark.reporting.footnotes import Note, footnotes
 from benchmark.reporting.pairwise import Pair, Pairwise
+from benchmark.reporting.rows import Row
 from benchmark.reporting.table_layout import DIGITS
 
 ALPHA = 0.05

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, cast
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, cast
 from benchmark.codes.itq import N_ITERATIONS
 from benchmark.records import Protocol, lacking_text
 from benchmark.registry import DATASETS
-from benchmark.reporting.comparison import Comparison, Fold, Row
+from benchmark.reporting.comparison import Comparison, Fold
 from benchmark.reporting.exposure import exposure
 from benchmark.reporting.first_stage import first_stage_text
 from benchmark.reporting.published import published_note
+from benchmark.reporting.rows import Row
+from benchmark.reporting.unequal_rows import unequal_rows
 from datasets.class_vectors import CLASS_VECTORS
 from datasets.contamination import total_sentence
 from datasets.given import ID as GIVEN
@@ -74,7 +76,7 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ("Published", published_note(comparison)),
         ("Missing", "; ".join(_missing(comparison))),
         ("Left out", "; ".join(_left_out(comparison))),
-        ("Unequal", "; ".join(_unequal(comparison))),
+        ("Unequal", "; ".join(unequal_rows(comparison))),
         ("Side information", _grouped(comparison.rows, _side_information)),
         ("Configuration", _grouped(comparison.rows, _configurations)),
     )
@@ -259,47 +261,6 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
         yield f"{metric} where it cannot be computed: {reason}"
 
 
-def _unequal(comparison: Comparison) -> Iterator[str]:
-    """Where rows differ in what should be shared, or a row differs between splits."""
-    rows = comparison.rows
-    shared = comparison.protocol.width
-    other = [
-        f"{row.name} ({' to '.join(map(str, sorted({min(widths), max(widths)})))})"
-        for row in rows
-        if (widths := set(row.widths.values())) and widths != {shared}
-    ]
-    if other and not comparison.protocol.codes.startswith("itq"):  # whose codes have a length of their own
-        yield f"width not the suite's {shared}, but given by the method: {', '.join(other)}"
-    transductive = [row.name for row in rows if row.is_transductive]
-    if transductive:
-        yield f"transductive, a photo's place depends on the rest of the gallery: {', '.join(transductive)}"
-    own = [row.name for row in rows if _learns_codes(row)]
-    if own and comparison.protocol.codes != "real":
-        yield f"codes learnt by the method, not {comparison.protocol.codes}: {', '.join(own)}"
-    raw = [row.name for row in rows if row.card.get("feature_norm") == "raw"]
-    if raw and comparison.protocol.feature_norm != "raw":
-        yield f"reads raw features: {', '.join(raw)}"
-    pictures = [row.name for row in rows if row.card.get("input") == "images"]
-    if pictures:
-        yield f"pictures instead of features: {', '.join(pictures)}"
-    for row in rows:
-        fewer = {
-            fold.split: f"{n} of {fold.counts.n_seen_classes}"
-            for fold in comparison.folds
-            if fold.counts and (n := row.n_train_classes.get(fold.split, 0))
-            if n < fold.counts.n_seen_classes
-        }
-        if fewer:
-            yield f"{row.name} trained on fewer seen classes ({_by_split(fewer)})"
-        done = {split: str(seeds)[1:-1].rstrip(",") for split, seeds in row.seeds.items()}
-        if len(set(done.values())) > 1:
-            yield f"{row.name} has other seeds in other splits ({_by_split(done)})"
-        if len(set(row.source_sha256.values())) > 1:
-            yield f"the source of {row.name} changed between its splits: run it again"
-        if len(set(row.class_vectors_sha256.values())) > 1:
-            yield f"the class vectors of {row.name} differ between its splits: run it again"
-
-
 def _chance(comparison: Comparison) -> str:
     """What the row of chance is, and which rows lie above it."""
     main = comparison.main_metric
@@ -315,10 +276,6 @@ def _chance(comparison: Comparison) -> str:
     if len(below) == len(known):
         rows = "no row"
     return f"{text} Above chance on {main}, by a one-sided 95 % interval of the difference: {rows}."
-
-
-def _learns_codes(row: Row) -> bool:
-    return row.card.get("distance") == "hamming" or row.card.get("codes") == "own"
 
 
 def _side_information(row: Row) -> Iterator[str]:
@@ -338,12 +295,6 @@ def _grouped(rows: Iterable[Row], kinds: Callable[[Row], Iterable[str]]) -> str:
         for kind in kinds(row):
             names_of[kind].append(row.name)
     return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in sorted(names_of.items()))
-
-
-def _by_split(values: Mapping[str, str]) -> str:
-    if len(set(values.values())) == 1:
-        return next(iter(values.values()))
-    return "; ".join(f"{split}: {value}" for split, value in values.items())
 
 
 def _splits(splits: Sequence[str], comparison: Comparison) -> str:

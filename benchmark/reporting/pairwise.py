@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from benchmark.errors import BenchmarkError
 from benchmark.records import StoredRun
 from benchmark.reporting.class_effects import ClassEffect, ClassMeans, by_class
-from benchmark.reporting.comparison import Comparison, Row, compare
+from benchmark.reporting.comparison import Comparison, compare
 from benchmark.reporting.fold_values import Cell, Interval
 from benchmark.reporting.joining import newest, row_name
+from benchmark.reporting.rows import Row
 from metrics.significance import TOLERANCE, SignFlipTest, holm, sign_flip_test
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmark.errors import BenchmarkError
-from benchmark.reporting.comparison import Comparison, Row
+from benchmark.reporting.comparison import Comparison
+from benchmark.reporting.rows import Row
 from datasets.files import write_whole
 
 if TYPE_CHECKING:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.published.numbers import FLAG_SEPARATOR, UNKNOWN, PublishedNumber, read_published
-from benchmark.reporting.comparison import Cell, Comparison, Row
+from benchmark.reporting.comparison import Comparison
+from benchmark.reporting.fold_values import Cell
+from benchmark.reporting.rows import Row
 
 WHOLE = ("", "default", "paper")
 """Variants that are the method as it is, under a configuration of a name."""

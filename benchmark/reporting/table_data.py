@@ -9,10 +9,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmark.reporting.comparison import Cell, Comparison, Row
+from benchmark.reporting.comparison import Comparison
+from benchmark.reporting.fold_values import Cell
 from benchmark.reporting.footnotes import footnotes
 from benchmark.reporting.published import as_far_as_stated, beside
 from benchmark.reporting.published_data import published_fields
+from benchmark.reporting.rows import Row
 
 MEAN = "mean"
 

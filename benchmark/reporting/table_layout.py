@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from benchmark.reporting.comparison import Cell, Comparison, Interval, Row
+from benchmark.reporting.comparison import Comparison
+from benchmark.reporting.fold_values import Cell, Interval
+from benchmark.reporting.rows import Row
 
 DASH = "–"
 HEADLINE = ("map@all", "p@10", "hit@1", "mrr", "acc@1")

@@ -73,8 +73,7 @@ def half_width(pair: Pair) -> float:
 
 def _is_trained_on_features(pair: Pair) -> bool:
     row = pair.row
-    is_tuned = any(source.startswith("tuned") for source in row.config_source.values())
-    return is_tuned and not row.is_transductive and row.card.get("input") == "features"
+    return row.is_tuned and not row.is_transductive and row.card.get("input") == "features"
 
 
 def _difference(found: Pairwise, one: Sequence[Pair], other: Sequence[Pair]) -> Interval:

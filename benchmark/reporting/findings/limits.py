@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from benchmark.dataset_ids import kind_of
-from benchmark.reporting.comparison import Row
 from benchmark.reporting.exposure import exposure
 from benchmark.reporting.findings.evidence import METRIC, Study
 from benchmark.reporting.findings.words import code, counted, listed, number
 from benchmark.reporting.footnotes import N_CLASSES_ENOUGH
+from benchmark.reporting.rows import Row
 from benchmark.tuning import N_TRIALS
 from datasets.published.dataset import PublishedDataset
 
@@ -104,7 +104,7 @@ def _methods(studies: Sequence[Study]) -> Iterator[str]:
             f"{code(most)} the most, {again[most]}. A row speaks for an idea on features, not for its paper."
         )
     yield text
-    tuned = [_n_tuned(study) for study in studies]
+    tuned = [sum(row.is_tuned for row in study.main.comparison.rows) for study in studies]
     if any(tuned):
         counts = listed(
             f"{n} of {len(study.main.comparison.rows)} methods on {study.dataset}"
@@ -115,12 +115,6 @@ def _methods(studies: Sequence[Study]) -> Iterator[str]:
             f"gives a search {N_TRIALS} trials. Longer searches, more data and other ranges can change "
             "places that lie close."
         )
-
-
-def _n_tuned(study: Study) -> int:
-    """How many rows run a configuration that was searched for, on every split."""
-    sources = [set(row.config_source.values()) for row in study.main.comparison.rows]
-    return sum(own == {"tuned"} for own in sources)
 
 
 def _widths(studies: Sequence[Study]) -> Iterator[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from benchmark.reporting.comparison import Row
 from benchmark.reporting.conclusions import p_text, signed
 from benchmark.reporting.fold_values import Interval
 from benchmark.reporting.pairwise import Pair
+from benchmark.reporting.rows import Row
 from benchmark.reporting.table_layout import DASH, DIGITS
 
 

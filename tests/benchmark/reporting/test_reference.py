@@ -182,13 +182,16 @@ def test_a_block_shows_data_sets_side_by_side_by_the_names_of_rows(make_run, tmp
             )
             for method, value in zip(("centred", "icfrr"), values, strict=True)
         ]
-        other = make_run("gdh", scores={"map@all": [0.1] * 4}, protocol={"dataset": dataset})
-        path = write_reference(tmp_path / f"{dataset}.json", {"codes": [*runs, other]})
+        others = [
+            make_run(method, scores={"map@all": [0.1] * 4}, protocol={"dataset": dataset})
+            for method in (["gdh"] if dataset == "one" else ["gdh", "sae"])
+        ]
+        path = write_reference(tmp_path / f"{dataset}.json", {"codes": [*runs, *others]})
         references[dataset] = read_reference(path)
     header, _, *rows = BLOCKS["codes"](references).partition("\n\n")[0].splitlines()
     assert header == "| method | one, map@all | one, Δ centred | two, map@all | two, Δ centred |"
     cells = {row.split(" | ")[0]: row.split(" | ")[1:] for row in rows}
-    assert list(cells) == ["| icfrr (transductive)", "| centred", "| gdh", "| chance"]
+    assert list(cells) == ["| icfrr (transductive)", "| centred", "| gdh", "| sae", "| chance"]
     assert cells["| icfrr (transductive)"][2:] == ["–", "– |"]
     assert cells["| centred"][2].startswith("**0.600**")
 
