@@ -65,7 +65,7 @@ class Embedded:
             )
 
         def scores(queries: Any, gallery: Any) -> NDArray[np.float32]:
-            with torch.inference_mode():
+            with float32_convolutions(), torch.inference_mode():
                 pair = (torch.as_tensor(part, device=self.method.device) for part in (queries, gallery))
                 return np.asarray(similarity(*pair).cpu().numpy())
 

@@ -12,6 +12,7 @@ from typing import Any
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pillow", "resvg-py")
 _ROOT = Path(__file__).parents[1]
+UNKNOWN = "unknown"
 
 
 def harness_version() -> str:
@@ -48,9 +49,10 @@ def device_in_words(environment: Mapping[str, Any]) -> str:
     """
     device = str(environment.get("device", "unknown"))
     processor, threads = environment.get("processor"), environment.get("threads")
-    if device != "cpu" or not processor or not threads:
+    if device != "cpu" or not threads:
         return device
-    return f"{processor} ({threads} {'thread' if threads == 1 else 'threads'})"
+    name = device if processor in (None, UNKNOWN) else processor
+    return f"{name} ({threads} {'thread' if threads == 1 else 'threads'})"
 
 
 def _package_version(name: str) -> str | None:
@@ -77,4 +79,4 @@ def _processor() -> str:
                 return line.split(":", 1)[1].strip()
     except OSError:
         pass
-    return platform.processor() or "unknown"
+    return platform.processor() or UNKNOWN

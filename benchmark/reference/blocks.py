@@ -36,7 +36,8 @@ def _default(references: References) -> str:
     """The table that `make benchmark` prints, one seed."""
     comparison = part_of(references["emoji54"], "default")
     metrics = [metric for metric in ("map@all", "p@10", "hit@1", "acc@1") if metric in comparison.metric_ids]
-    return markdown_table(_without_spread(score_table(comparison, metrics)))
+    table = markdown_table(_without_spread(score_table(comparison, metrics)))
+    return f"{table}\n\n{devices_in_words(comparison)}"
 
 
 def _systems(dataset: str) -> Callable[[References], str]:

@@ -1,4 +1,4 @@
-"""Which record stands for each planned run: a row comes from one version of its code, and from one place."""
+"""Which record stands for each planned run: a row is of one version of its code, if it can of one place."""
 
 from __future__ import annotations
 

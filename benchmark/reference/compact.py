@@ -169,9 +169,13 @@ def _classes(run: StoredRun, per_query: PerQuery) -> Mapping[str, str]:
         return run.classes
     # Labels count the sorted names of all classes: those of classes with queries are in the same order.
     names = sorted(next(iter(run.record.per_class.values()), {}))
-    if not names:
-        return {}
-    return dict(zip(map(str, np.unique(per_query.labels).tolist()), names, strict=True))
+    labels = np.unique(per_query.labels).tolist()
+    if names and len(names) != len(labels):
+        raise BenchmarkError(
+            f"run {run.record.run_id} of '{run.record.method}' names {len(names)} classes and has queries of "
+            f"{len(labels)}: its files are not of one run. Run it again with --rerun all."
+        )
+    return dict(zip(map(str, labels), names, strict=True)) if names else {}
 
 
 def _per_query(text: str, queries: Mapping[str, Any], metrics: list[str]) -> PerQuery:

@@ -41,7 +41,9 @@ def findings_definitions(references: References) -> Figure:
 
 
 def published_values() -> tuple[PublishedValue, ...]:
-    """Real-valued published mAP of a known year, by what papers call the same test: so many unseen classes.
+    """Published mAP of a known year, by what papers call the same test: so many unseen classes.
+
+    Real-valued embeddings, a gallery of unseen classes alone, photos found by sketches.
 
     That is what a reader of their tables takes for one protocol, whatever the class list and the definition.
     """

@@ -65,7 +65,7 @@ class Row:
 
     @property
     def is_tuned(self) -> bool:
-        """Whether it ran, on every split, the configuration that was searched for there."""
+        """Whether it ran, on every split that finished, the configuration that was searched for there."""
         return set(self.config_source.values()) == {"tuned"}
 
     def marked(self, name: str) -> str:
@@ -133,7 +133,10 @@ def row_of(
             for split, seeds in complete.items()
             if seeds[0].record.class_vectors_sha256
         },
-        device={split: device_in_words(seeds[0].record.environment) for split, seeds in complete.items()},
+        device={
+            split: " and ".join(sorted({device_in_words(run.record.environment) for run in seeds}))
+            for split, seeds in complete.items()
+        },
         n_train_classes={
             split: seeds[0].record.counts.n_train_classes
             for split, seeds in complete.items()

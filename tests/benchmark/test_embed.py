@@ -317,6 +317,7 @@ def test_a_failing_fit_puts_torchs_settings_back(tiny_world):
     with pytest.raises(RuntimeError, match="out of ideas"):
         embedded(variant(fit=fit), tiny_world.task(Identity.card))
     assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_phases_are_timed(tiny_world):

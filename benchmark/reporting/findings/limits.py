@@ -98,10 +98,11 @@ def _methods(studies: Sequence[Study]) -> Iterator[str]:
     }
     text = f"**The methods are not the papers' systems.** By their cards: {_kinds(kinds)}."
     if again:
-        most = max(again, key=again.__getitem__)
+        most = [name for name, n in again.items() if n == max(again.values())]
         text += (
             f" A reimplementation lists {median(again.values()):g} deviations from its paper in the median, "
-            f"{code(most)} the most, {again[most]}. A row speaks for an idea on features, not for its paper."
+            f"{listed(map(code, most))} the most, {again[most[0]]}. A row speaks for an idea on features, "
+            "not for its paper."
         )
     yield text
     tuned = [sum(row.is_tuned for row in study.main.comparison.rows) for study in studies]

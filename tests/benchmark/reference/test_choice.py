@@ -89,7 +89,7 @@ def test_seeds_of_two_versions_are_not_one_row(chosen: Any) -> None:
 
 def test_the_newest_older_version_that_has_all_runs_is_taken(chosen: Any) -> None:
     newest = stored("a0-newer", "disk", started="9")
-    files = [*row("old", "file", started="2"), *row("older", "file", started="1")]
+    files = [*row("older", "file", started="1"), *row("old", "file", started="2")]
     assert chosen([newest], files) == (["file a0-old", "file a1-old"], True, [])
 
 

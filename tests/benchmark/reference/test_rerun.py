@@ -37,6 +37,7 @@ def test_two_methods_run_again_give_the_stored_numbers(tmp_path: Path) -> None:
         for run in read_reference("emoji54").runs
         if run.record.protocol.split == SPLIT and run.record.seed == SEED
     }
+    assert {run.record.method for run in again} == set(TOLERANCES)
     for run in again:
         record = stored[run.record.method]
         assert run.record.status == "complete"

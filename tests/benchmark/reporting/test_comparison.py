@@ -233,6 +233,15 @@ def test_fit_time_is_the_mean_of_one_fit(make_run):
     assert _row(compare(runs), "centred").fit_s == 4.0
 
 
+def test_a_row_whose_seeds_ran_on_two_machines_names_both(make_run):
+    machines = [
+        {"device": "cpu", "processor": "AMD EPYC", "threads": 1},
+        {"device": "NVIDIA H100", "processor": "Intel Xeon", "threads": 1},
+    ]
+    runs = [make_run(seed=seed, environment=machine) for seed, machine in enumerate(machines)]
+    assert _row(compare(runs), "centred").device == {"fold0": "AMD EPYC (1 thread) and NVIDIA H100"}
+
+
 def test_runs_are_parted_by_data_set(make_run):
     runs = [make_run(protocol={"dataset": name}) for name in ("toy", "emoji54", "toy")]
     assert {name: len(of_set) for name, of_set in by_dataset(runs).items()} == {"emoji54": 1, "toy": 2}

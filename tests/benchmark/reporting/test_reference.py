@@ -169,6 +169,12 @@ def test_values_that_are_no_share_are_refused(make_run, tmp_path):
         write_reference(tmp_path / "x.json", {"full": [make_run(scores={"map@all": [0.5, 2.0, 0.1, 0.1]})]})
 
 
+def test_classes_and_queries_of_different_runs_are_refused(make_run, tmp_path):
+    run = make_run(labels=(0, 0, 1, 2), per_class={"map@all": {"ant": 0.5, "bee": 0.5}})
+    with pytest.raises(BenchmarkError, match="names 2 classes and has queries of 3"):
+        write_reference(tmp_path / "x.json", {"full": [run]})
+
+
 def test_a_block_shows_data_sets_side_by_side_by_the_names_of_rows(make_run, tmp_path):
     references = {}
     for dataset, values in {"one": (0.2, 0.4), "two": (0.6, 0.3)}.items():

@@ -26,6 +26,12 @@ def test_fidelity_and_deviations_are_those_of_the_cards(world):
     assert "lists 3.5 deviations from its paper in the median, `zscmr` the most, 5." in page
 
 
+def test_all_cards_that_list_the_most_deviations_are_named(world):
+    cards = {name: {"fidelity": "reimplementation", "deviations": ["a"] * 3} for name in ("ridge", "zscmr")}
+    page = findings([world({"ridge": _GAINS, "zscmr": 2 * _GAINS}, cards=cards)])
+    assert "in the median, `zscmr` and `ridge` the most, 3." in page
+
+
 def test_a_port_is_the_authors_code(world):
     page = findings([world({"zscmr": _GAINS}, cards={"zscmr": {"fidelity": "port", "deviations": []}})])
     assert "none of the authors' own code" not in page
