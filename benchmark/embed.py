@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from benchmark.codes.encoder import make_encoder
 from benchmark.codes.term import REAL, CodeKind, Codes
 from benchmark.errors import NotRunnable
+from benchmark.training_curves import require_bounded
 from datasets.class_vectors import CLASS_VECTORS, TEACHER
 from datasets.class_vectors.base import listed
 from datasets.devices import float32_convolutions
@@ -87,7 +88,8 @@ def fit_and_embed(
 
     codes: the suite's. What they learn from seen items is learnt before the test items are opened.
     Raises NotRunnable when side information is missing and for codes that the method cannot have, ValueError
-    for embeddings of a wrong shape or type, and whatever the method raises.
+    for embeddings of a wrong shape or type, FloatingPointError for a training that diverged, and whatever the
+    method raises.
     """
     phases_s: dict[str, float] = {}
     with _timed(phases_s, "read_seen"):
@@ -99,6 +101,7 @@ def fit_and_embed(
         codes = codes.for_method(method.distance, learns_codes=method.card.codes == "own")
         if method.fit(seen, seed=seed, progress=progress) is not method:
             raise ValueError("fit must return self")
+        require_bounded(progress.curves)
     n_train_classes = seen.n_train_classes
     del seen
     encode = None

@@ -10,6 +10,8 @@ import pandas as pd
 from benchmark.errors import BenchmarkError
 
 FILE = "training.csv"
+LARGEST = 1e9
+"""float32 has no digits behind the point from 1.7e7 on: a mean loss of this size says nothing any more."""
 
 
 def curves_text(curves: Mapping[str, Sequence[float]]) -> str:
@@ -24,6 +26,14 @@ def curves_text(curves: Mapping[str, Sequence[float]]) -> str:
     table = pd.DataFrame({name: pd.Series(values, dtype=float) for name, values in curves.items()})
     table.index = pd.RangeIndex(1, len(table) + 1, name="epoch")
     return table.to_csv(lineterminator="\n", na_rep="nan", float_format="%.6g")
+
+
+def require_bounded(curves: Mapping[str, Sequence[float]]) -> None:
+    """Raise FloatingPointError where a loss ended beyond LARGEST, or is no number: training diverged."""
+    for name, values in curves.items():
+        if values and not abs(values[-1]) <= LARGEST:
+            what = "the loss" if name == "loss" else f"the loss '{name}'"
+            raise FloatingPointError(f"{what} ended at {values[-1]:.3g}; a smaller learning rate may help")
 
 
 def read_curves(folder: Path) -> pd.DataFrame:

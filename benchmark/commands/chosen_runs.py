@@ -155,7 +155,8 @@ def choose_runs(results_dir: Path, flags: Flags) -> tuple[Chosen, ...]:
         gaps = [] if given else selection.missing(found)
         if gaps:
             where = f"'{grid.name}'{f', {grid.part},' if grid.part else ''}"
-            warn(f"Suite {where} is not complete here. Not run yet: {'; '.join(gaps)}.")
+            more = "; and every method without any run here" if grid.methods == "all" else ""
+            warn(f"Suite {where} is not complete here. Not run yet: {'; '.join(gaps)}{more}.")
         families = by_family(found)
         for family, part in families.items():
             own = grid if len(families) == 1 else grid.of_family(family)

@@ -77,7 +77,9 @@ def plot(
     _check_run(picture, run, flags)
     if run is not None or picture is Picture.PUBLISHED:
         figures = results_dir / "figures"
-        for path in _training_figure(run, results_dir) if run else draw_history(flags, metric, figures):
+        for path in (
+            draw_history(flags, metric, figures) if run is None else _training_figure(run, results_dir)
+        ):
             typer.echo(path)
         return
     named = ("suite", "dataset")  # the name of the table says these
@@ -107,7 +109,7 @@ def plot(
 
 
 def _check_run(picture: Picture, run: str | None, flags: Flags) -> None:
-    if picture is Picture.TRAINING and run is None:
+    if picture is Picture.TRAINING and not run:
         raise BenchmarkError(
             "plot training needs a run, by its folder or the folder's name: plot training seed0-1a2b3c4d."
         )

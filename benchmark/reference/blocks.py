@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -100,21 +101,21 @@ BLOCKS: Mapping[str, Callable[[References], str]] = {
 def with_blocks(text: str, references: References, name: str) -> str:
     """Return a document with every block made anew. name: of the document, for messages.
 
-    Raises BenchmarkError for a mark that names no block, and for a mark that is not closed.
+    Raises BenchmarkError unless every block stands in it once, between its marks.
     """
-
-    def block(found: re.Match[str]) -> str:
-        if found[2] not in BLOCKS:
-            raise BenchmarkError(
-                f"{name} has a mark for results '{found[2]}', and there are {', '.join(BLOCKS)}. Name one."
-            )
-        return f"{found[1]}\n{BLOCKS[found[2]](references)}\n\n{found[3]}"
-
-    n_marks = text.count("<!-- reference:")
-    made, n_blocks = _BLOCK.subn(block, text)
-    if n_blocks != n_marks or text.count("<!-- /reference -->") != n_marks:
+    found = [match[2] for match in _BLOCK.finditer(text)]
+    n_starts, n_ends = text.count("<!-- reference:"), text.count("<!-- /reference -->")
+    if n_starts != n_ends or n_starts != len(found):
         raise BenchmarkError(
-            f"{name} has {n_marks} marks '<!-- reference:NAME -->', of which {n_blocks} are followed by a "
-            "'<!-- /reference -->' of their own. Close each."
+            f"{name} has {n_starts} marks '<!-- reference:NAME -->', each on a line of its own, and {n_ends} "
+            f"marks '<!-- /reference -->', of which {len(found)} belong together. Give each start its end."
         )
-    return made
+    counts = Counter(dict.fromkeys(BLOCKS, 0))
+    counts.update(found)
+    wrong = [f"{one} ({n} times)" for one, n in counts.items() if n != 1 or one not in BLOCKS]
+    if wrong:
+        raise BenchmarkError(
+            f"{name} must hold each of {', '.join(BLOCKS)} once, as '<!-- reference:NAME -->'. Not so: "
+            f"{', '.join(wrong)}."
+        )
+    return _BLOCK.sub(lambda match: f"{match[1]}\n{BLOCKS[match[2]](references)}\n\n{match[3]}", text)

@@ -58,13 +58,13 @@ def differences(root: Path = ROOT) -> tuple[str, ...]:
 
 
 def _texts(root: Path, references: References) -> Iterator[tuple[Path, str]]:
-    for page in PAGES:
-        yield page.path, page.text(references)
-    for path in WITH_BLOCKS:
+    for path in WITH_BLOCKS:  # first, since their marks can be wrong
         text = _read(root / path)
         if text is None:
             raise BenchmarkError(f"no {path} in {root}, of which parts are made from reference results.")
         yield path, with_blocks(text, references, str(path))
+    for page in PAGES:
+        yield page.path, page.text(references)
 
 
 def _read(path: Path) -> str | None:

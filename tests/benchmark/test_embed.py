@@ -320,6 +320,17 @@ def test_a_failing_fit_puts_torchs_settings_back(tiny_world):
     assert torch.backends.cudnn.allow_tf32
 
 
+def test_a_training_that_diverged_ends_in_an_error_instead_of_embeddings(tiny_world):
+    def fit(self, seen, *, seed, progress):
+        progress.start(2)
+        progress.advance(losses={"loss": 3.0})
+        progress.advance(losses={"loss": 4e14})
+        return self
+
+    with pytest.raises(FloatingPointError, match="the loss ended at 4e\\+14"):
+        embedded(variant(fit=fit), tiny_world.task(Identity.card))
+
+
 def test_phases_are_timed(tiny_world):
     phases_s = embedded(Identity, tiny_world.task(Identity.card)).phases_s
     assert list(phases_s) == ["read_seen", "fit", "embed"]

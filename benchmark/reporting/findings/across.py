@@ -42,8 +42,9 @@ def side_information_text(studies: Sequence[Study]) -> str:
         return "The records do not hold tuned methods both with and without class vectors."
     return "\n".join(
         [
-            "Tuned methods that read features, those with class vectors or a teacher's answers against those "
-            "with pictures and labels alone, as means over classes:\n",
+            "Tuned methods that read features and do not see the gallery, those with class vectors or a "
+            "teacher's answers against those with pictures and labels alone, as means over classes, by 95 % "
+            "interval alone:\n",
             *(_side(dataset, own) for dataset, own in found),
             f"\nThe groups differ in everything else too: this compares these methods, not the "
             f"information.{_controlled(studies)}",

@@ -39,7 +39,7 @@ def test_an_altered_number_a_lost_page_and_a_foreign_figure_are_named(checkout: 
     readme.write_text(text.replace(line, line.replace(number[0], "0.999", 1), 1))
     page.unlink()
     shutil.copy(checkout / PICTURES[-1].path, figure)
-    lost, altered, foreign = differences(checkout)
+    altered, lost, foreign = differences(checkout)
     assert lost == f"{PAGES[0].path}, which is not there"
     n_line = text.splitlines().index(line) + 1
     assert altered.startswith(f"README.md, line {n_line}: has ")
@@ -51,16 +51,23 @@ def test_an_altered_number_a_lost_page_and_a_foreign_figure_are_named(checkout: 
     assert (readme.read_text(), page.read_bytes()) == (text, (ROOT / PAGES[0].path).read_bytes())
 
 
-def test_every_block_stands_in_the_readme() -> None:
-    marks = re.findall(r"<!-- reference:(\S+) -->", (ROOT / "README.md").read_text())
-    assert sorted(marks) == sorted(BLOCKS)
+def _marks(*names: str) -> str:
+    return "".join(f"<!-- reference:{name} -->\n<!-- /reference -->\n" for name in names)
 
 
-def test_an_unknown_mark_and_an_open_one_are_refused() -> None:
-    with pytest.raises(BenchmarkError, match="a mark for results 'mine', and there are default, emoji54"):
-        with_blocks("<!-- reference:mine -->\n<!-- /reference -->", {}, "README.md")
-    with pytest.raises(BenchmarkError, match="1 marks .* of which 0 are followed"):
-        with_blocks("<!-- reference:codes -->\n", {}, "README.md")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (_marks(*BLOCKS, "mine"), r"Not so: mine \(1 times\)"),
+        (_marks(*list(BLOCKS)[:-1]), r"Not so: codes \(0 times\)"),
+        (_marks(*BLOCKS, "codes"), r"Not so: codes \(2 times\)"),
+        (_marks(*BLOCKS) + "<!-- reference:codes -->\n", "6 marks .* and 5 marks .* of which 5 belong"),
+        (_marks(*BLOCKS).replace("<!-- ref", "<!--ref", 1), "4 marks .* and 5 marks .* of which 4 belong"),
+    ],
+)
+def test_a_document_has_every_block_once(text: str, message: str) -> None:
+    with pytest.raises(BenchmarkError, match=message):
+        with_blocks(text, {}, "README.md")
 
 
 @pytest.mark.parametrize("dataset", reference_datasets())

@@ -69,6 +69,7 @@ def test_a_run_without_curves_is_refused(make_run):
     ("arguments", "message"),
     [
         (["plot", "training"], "plot training needs a run"),
+        (["plot", "training", ""], "plot training needs a run"),
         (["plot", "bars", "seed0"], "plot bars draws all chosen runs"),
         (["plot", "training", "seed0", "--suite", "default"], "leave out --suite"),
     ],
