@@ -190,6 +190,11 @@ def _print_field(console: Console, name: str, value: object, indent: int = 0) ->
         for key, part in value.items():
             _print_field(console, key, part, indent + 2)
         return
+    if isinstance(value, list) and any(str(part).endswith(".") for part in value):  # sentences
+        console.print(f"{blanks}{name}:", markup=False)
+        for part in value:
+            console.print(f"{blanks}  - {part}", markup=False, highlight=False, soft_wrap=True)
+        return
     if isinstance(value, list):
         value = ", ".join(f"{part:.4g}" if isinstance(part, float) else str(part) for part in value)
     elif isinstance(value, float):

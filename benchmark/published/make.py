@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import reprlib
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -114,9 +115,9 @@ class NameMapping(BaseModel):
             first = error.errors()[0]
             where = ".".join(str(step) for step in first["loc"])
             raise BenchmarkError(
-                f"mapping.toml, {where}: {first['msg']}; got {first['input']!r}. It holds the tables "
-                f"{', '.join(_TABLES)} and [[rule]], which needs `of` and `because` and may have "
-                f"{', '.join(sorted(set(Rule.model_fields) - {'of', 'because'}))}."
+                f"mapping.toml, {where}: {first['msg']}; got {reprlib.repr(first['input'])}. "
+                f"It holds the tables {', '.join(_TABLES)} and [[rule]], which needs `of` and `because` "
+                f"and may have {', '.join(sorted(set(Rule.model_fields) - {'of', 'because'}))}."
             ) from error
 
     def table(self, name: str) -> dict[str, str]:

@@ -39,7 +39,7 @@ class MeanColour(RetrievalMethod):
         input="images",
         distance="euclidean",
         fidelity="baseline",
-        deviations=(),
+        deviations=("One colour stands for a picture.", "Nothing is learnt."),
     )
 
     def fit(self, seen, *, seed, progress):
@@ -102,6 +102,16 @@ def test_a_run_keeps_all_that_its_rankings_need(made: tuple[StoredRun, PreparedD
     assert [str(name).split("/")[1] for name in rankings.names] == [class_names[i] for i in rankings.labels]
     assert rankings.query_instances is None
     assert not rankings.tied[:, -1].any()
+
+
+def test_a_record_is_printed_field_by_field_and_sentences_line_by_line(
+    show: Call, run: StoredRun, capsys: Captured
+) -> None:
+    assert show() == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert f"run_id: {run.record.run_id}" in lines
+    start = lines.index("deviations:")
+    assert lines[start + 1 : start + 3] == ["- One colour stands for a picture.", "- Nothing is learnt."]
 
 
 def test_a_metric_that_was_not_measured_is_read_off_the_rankings(
