@@ -108,15 +108,16 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, {args.threads} threads")
     print(f"{len(seen.photos):,} photos, {len(seen.sketches):,} sketches of {N_FEATURES} numbers")
     print(f"matrix products of two encoders alone, {args.epochs} epochs of batches of {BATCH}: {floor:.1f} s")
-    print(f"{'method':<12} {'fit s':>8}  {'':<12} {'peak':>10}  limit {LIMIT_S} s")
+    width = max(len(name) for name in [*ids, "method"])
+    print(f"{'method':<{width}} {'fit s':>8}  {'':<12} {'peak':>10}  limit {LIMIT_S} s")
     for method_id in ids:
         try:
             seconds, what, memory = fit_s(method_id, seen, args.epochs)
         except NotRunnable as reason:
-            print(f"{method_id:<12} {'–':>8}  {reason}")
+            print(f"{method_id:<{width}} {'–':>8}  {reason}")
             continue
         verdict = "within" if seconds <= LIMIT_S else f"{seconds / LIMIT_S:.1f} times the limit"
-        print(f"{method_id:<12} {seconds:>8.1f}  {what:<12} {memory:>10}  {verdict}", flush=True)
+        print(f"{method_id:<{width}} {seconds:>8.1f}  {what:<12} {memory:>10}  {verdict}", flush=True)
 
 
 if __name__ == "__main__":
