@@ -48,7 +48,8 @@ def reference(
             typer.echo(text)
         if found:
             typer.echo(
-                f"{len(found)} files are not what the reference results give: `run_benchmark.py reference`."
+                f"Not what the reference results give: {len(found)}. `run_benchmark.py reference` writes "
+                "pages, blocks and figures anew."
             )
         else:
             typer.echo("Pages, blocks and figures are what the reference results give.")
