@@ -117,6 +117,9 @@ def _train_elsewhere(fabric: Fabric, parcel: Parcel, progress: Progress | None) 
     job: Job = parcel.unpacked()
     torch.set_num_threads(max(1, job.n_threads // fabric.world_size))
     _train(fabric, job, progress)
+    # Fabric destroys groups of NCCL only. The threads of another, alive while the interpreter ends and takes
+    # down what they use, can abort the process after its work is done (SIGABRT).
+    torch.distributed.destroy_process_group()
 
 
 def _train(fabric: Fabric, job: Job, progress: Progress | None) -> None:
