@@ -2,13 +2,21 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: benchmark test reference lint types clean
+# One worker a core, each on one thread; a file's tests stay in one worker, which so makes its fixtures once.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+.PHONY: benchmark test test-all coverage reference lint types clean
 
 benchmark: .venv/installed  ## install what is missing, then run the default suite
 	$(BIN)/python run_benchmark.py
 
-test: .venv/installed-test  ## install what is missing, then run the tests
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+test: .venv/installed-test  ## install what is missing, then run the tests, but for the slow ones
+	$(PYTEST)
+
+test-all: .venv/installed-test  ## run every test, in an order drawn anew
+	$(PYTEST) -m '' --random-order
+
+coverage: .venv/installed-test  ## run the tests as `make test` does, and count the statements they reach
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 reference: .venv/installed  ## run what the reference results hold and is not finished, then write pages and figures
 	for suite in full zscmr-ablation codes; do \

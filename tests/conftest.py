@@ -1,6 +1,7 @@
 """What several folders of tests share: one thread, a generated world, copies of data sets."""
 
 import io
+import os
 import shutil
 import zlib
 from dataclasses import dataclass, replace
@@ -9,6 +10,10 @@ from itertools import groupby, islice
 from pathlib import Path
 
 import pytest
+
+# Before numpy is imported, whose libraries read it then; processes that a test starts inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import torch
 from PIL import Image
 

@@ -59,6 +59,7 @@ def test_the_plugin_is_clean_for_the_linter(tmp_path, arguments):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow  # 6 s: tests in a process of their own, two methods fitted there
 def test_the_generated_test_passes_in_the_root_and_fails_for_a_broken_plugin(tmp_path):
     tests = []
     for name in ("good", "broken"):

@@ -139,6 +139,7 @@ def test_an_extra_runs_beside_our_package(package: str, tmp_path: Path) -> None:
     assert found["features"] == [pytest.approx([1, 0.4, 0]), pytest.approx([0, 0, 3])]
 
 
+@pytest.mark.slow  # 4 s each: a new process that loads the whole package
 @pytest.mark.parametrize("package", REAL)
 def test_the_real_package_imports_no_other_datasets_and_leaves_ours_alone(
     package: str, tmp_path: Path

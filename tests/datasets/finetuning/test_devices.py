@@ -58,6 +58,7 @@ class printed_to:  # noqa: N801 - used like a function
             os.close(kept)
 
 
+@pytest.mark.slow  # 6 s: two processes that load torch
 def test_two_devices_share_every_pass_and_make_one_network(on_two):
     # One test for one training, whose processes take long to start.
     items, recipe = on_two.job.items, on_two.job.recipe

@@ -63,10 +63,12 @@ def test_what_a_kill_left_between_report_and_end_is_removed(tuning, n_trainings)
 
 
 def test_two_that_want_the_same_one_train_once(tuning, n_trainings):
-    found = []
+    found, both = [], (tuning(), tuning())
+    # Before the threads: the network's first weights are drawn from torch's one generator.
+    assert both[0].key == both[1].key
     threads = [
-        threading.Thread(target=lambda: found.append(tuning().run(("cpu",)).weights_sha256()))
-        for _ in range(2)
+        threading.Thread(target=lambda made=made: found.append(made.run(("cpu",)).weights_sha256()))
+        for made in both
     ]
     for thread in threads:
         thread.start()
