@@ -28,11 +28,13 @@ class ResolvedConfig:
 
     source: "default", "tuned" or a file's stem, with ", then changed" where a suite's variant changed it.
     variant: "" where this is what a suite takes by itself, else the source: such a row has a name of its own.
+    tuned_for: `source_sha256` of the method's code that it was searched for with, None if it was not.
     """
 
     config: Any
     source: str
     variant: str = ""
+    tuned_for: str | None = None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def resolve_config(
     from methods.base import make_config
 
     path, ordinary = (_file(method.card.id, name, split) for name in (choice, "tuned"))
-    values = {} if path is None else read_config(path, split)
+    values, tuned_for = ({}, None) if path is None else read_config(path, split)
     if method.card.width == "free" and "width" in {field.name for field in dataclasses.fields(method.Config)}:
         if values.get("width", width) != width:
             raise BenchmarkError(
@@ -93,14 +95,14 @@ def resolve_config(
         config = make_config(method, {**values, **(changes or {})})
     except BenchmarkError as error:
         raise BenchmarkError(f"configuration '{source}' ({path or 'the suite'}): {error}") from error
-    return ResolvedConfig(config, source, variant)
+    return ResolvedConfig(config, source, variant, tuned_for)
 
 
-def read_config(path: Path, split: ZeroShotSplit) -> dict[str, Any]:
+def read_config(path: Path, split: ZeroShotSplit) -> tuple[dict[str, Any], str | None]:
     """Read the `[config]` table of a file and refuse what was tuned on this split's unseen classes.
 
-    A file written by `tune` says in `[tuned_on]` which classes were looked at; one without that table, such
-    as published values, was not tuned here.
+    Also returns the hash of the code that it was tuned for. A file written by `tune` says in `[tuned_on]`
+    which classes were looked at; one without that table, such as published values, was not tuned here.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -122,7 +124,7 @@ def read_config(path: Path, split: ZeroShotSplit) -> dict[str, Any]:
                 "cannot be checked. Tune it again."
             )
         _refuse_overlap(path, tuned_on, split)
-    return dict(content["config"])
+    return dict(content["config"]), content.get("made_with", {}).get("method_source_sha256")
 
 
 def _refuse_overlap(path: Path, tuned_on: dict[str, Any], split: ZeroShotSplit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from benchmark.embed import fit_and_embed
 from benchmark.environment import describe_environment
 from benchmark.errors import NotRunnable
 from benchmark.grade import grade
+from benchmark.identity import is_for_other_code
+from benchmark.imports import source_files
 from benchmark.memory import PeakMemory
+from benchmark.opened import ROOT, watched
 from benchmark.plan import PlannedRun
 from benchmark.prepare import PreparedData
 from benchmark.records import FineTuned, Record, StoredRun, write_run
+from benchmark.registry import METHODS
 from datasets.class_vectors import CLASS_VECTORS
 from datasets.settings import Modality
 from methods.base import FitProgress
@@ -31,34 +36,39 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
     peak = PeakMemory(device)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.safetensors"
+        opened: dict[str, str] = {}
         try:
-            embedded = fit_and_embed(
-                run.method,
-                run.config.config,
-                data.task(run.split, run.method.card, is_finetuned=run.is_finetuned),
-                seed=run.seed,
-                device=device,
-                progress=progress,
-                codes=data.codes,
-            )
-            start = time.perf_counter()
-            graded = grade(
-                embedded, data.index, data.terms, interval_seed=run.protocol.interval_seed, device=device
-            )
-            phases_s = {**embedded.phases_s, "evaluate": time.perf_counter() - start}
-            embedded.method.save(model)
+            task = data.task(run.split, run.method.card, is_finetuned=run.is_finetuned)
+            with watched(data.is_own_file) as opened:
+                embedded = fit_and_embed(
+                    run.method,
+                    run.config.config,
+                    task,
+                    seed=run.seed,
+                    device=device,
+                    progress=progress,
+                    codes=data.codes,
+                )
+                start = time.perf_counter()
+                graded = grade(
+                    embedded, data.index, data.terms, interval_seed=run.protocol.interval_seed, device=device
+                )
+                phases_s = {**embedded.phases_s, "evaluate": time.perf_counter() - start}
+                embedded.method.save(model)
         except NotRunnable as error:
-            return write_run(runs_dir, _with(record, status="skipped", reason=str(error)))
+            files = _files_used(run, opened)
+            return write_run(runs_dir, _with(record, status="skipped", reason=str(error), files_used=files))
         except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}"
             return write_run(
                 runs_dir,
-                _with(record, status="failed", reason=reason),
+                _with(record, status="failed", reason=reason, files_used=_files_used(run, opened)),
                 curves=progress.curves,
                 log=traceback.format_exc(),
             )
         finished = _with(
             record,
+            files_used=_files_used(run, opened),
             status="partial" if data.is_partial else "complete",
             phases_s={name: round(seconds, 4) for name, seconds in phases_s.items()},
             peak_mib=_rounded(peak.process_mib()),
@@ -75,6 +85,13 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
             log="".join(f"{name}: {seconds:.3f} s\n" for name, seconds in phases_s.items()),
             model=model,
         )
+
+
+def _files_used(run: PlannedRun, opened: Mapping[str, str]) -> dict[str, str]:
+    """What the method read beside its code when it was imported, and what in this run."""
+    code = source_files(run.method)
+    found = {**METHODS.opened(run.method.card.id), **opened}
+    return {name: sha256 for name, sha256 in sorted(found.items()) if ROOT / name not in code}
 
 
 def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
@@ -97,6 +114,7 @@ def _blank_record(run: PlannedRun, data: PreparedData) -> Record:
         source_sha256=run.source_sha256,
         config=run.config.values,
         config_source=run.config.source,
+        config_is_for_other_code=is_for_other_code(run.config.tuned_for, run.source_sha256),
         card=_plain(vars(run.method.card)),
         protocol=run.protocol,
         fingerprint=run.protocol.fingerprint,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import inspect
-from pathlib import Path
 from typing import Any
 
+from benchmark.imports import source_files
 from benchmark.records import Protocol, digest
-
-_ROOT = Path(__file__).parents[1]
+from benchmark.syntax import code_sha256
 
 
 def run_identity(
@@ -20,6 +17,7 @@ def run_identity(
     variant: str,
     source_sha256: str,
     config: dict[str, Any],
+    tuned_for: str | None,
     validation_classes: tuple[str, ...],
     backbone: str,
     preprocessing: str,
@@ -30,8 +28,10 @@ def run_identity(
 ) -> str:
     """Return the sha256 that tells a run from every other; a record with it is the finished run.
 
-    preprocessing: the backbone's own. class_vectors_sha256: None for a method that is given none. finetuning:
-    keys of fine-tuned weights, none for a backbone as it is.
+    tuned_for: `source_sha256` of the code that the configuration was searched for with, if it was: a search
+    for other code is said of the row, and one done again makes another run. preprocessing: the backbone's
+    own. class_vectors_sha256: None for a method that is given none. finetuning: keys of fine-tuned weights,
+    none for a backbone as it is.
     """
     return digest(
         {
@@ -48,8 +48,14 @@ def run_identity(
             "seed": seed,
             # Only where there is any: runs from before it existed keep their identity.
             **({"finetuning": finetuning} if finetuning else {}),
+            **({"tuned_for": tuned_for} if is_for_other_code(tuned_for, source_sha256) else {}),
         }
     )
+
+
+def is_for_other_code(tuned_for: str | None, source_sha256: str) -> bool:
+    """Whether a configuration was searched for with another version of the method's code."""
+    return tuned_for is not None and tuned_for != source_sha256
 
 
 def run_id(seed: int, identity: str) -> str:
@@ -58,39 +64,10 @@ def run_id(seed: int, identity: str) -> str:
 
 
 def source_sha256(method: type) -> str:
-    """Return the sha256 over the method's file and the files of `methods` or its own package that it imports.
+    """Return the sha256 over what Python executes of the method's file and of those that it imports.
 
-    Directly or through others. A method that is a folder counts with every file in it.
+    `benchmark.imports` says which, `benchmark.syntax` what of them: no comment and no docstring makes another
+    run.
     """
-    waiting = _files_beside(Path(inspect.getsourcefile(method) or ""))
-    files = set(waiting)
-    while waiting:
-        for imported in _imported_files(waiting.pop()):
-            if imported not in files:
-                files.add(imported)
-                waiting.append(imported)
-    hashes = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
+    hashes = sorted(code_sha256(path.read_bytes()) for path in source_files(method))
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
-
-
-def _files_beside(start: Path) -> list[Path]:
-    """The file alone where it lies in `methods` or in no package; else all files of its package."""
-    is_package = (start.parent / "__init__.py").is_file()
-    if start.parent == _ROOT / "methods" or not is_package:
-        return [start]
-    return sorted(start.parent.rglob("*.py"))
-
-
-def _imported_files(path: Path) -> list[Path]:
-    candidates = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            candidates += [_ROOT.joinpath(*alias.name.split(".")) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            # `from .parts import x` is looked up beside the file, a full name from the root.
-            base = path.parents[node.level - 1] if node.level else _ROOT
-            module = base.joinpath(*node.module.split(".")) if node.module else base
-            # `from methods.parts import losses` names a module, `from methods.base import X` does not.
-            candidates += [module, *(module / alias.name for alias in node.names)]
-    files = [form for c in candidates for form in (c.with_suffix(".py"), c / "__init__.py") if form.is_file()]
-    return [file for file in files if _ROOT / "methods" in file.parents or path.parent in file.parents]

@@ -90,6 +90,7 @@ def plan(cells: Iterable[GridCell], data: PreparedData) -> tuple[PlannedRun, ...
                 method=cell.method.card.id,
                 variant=cell.variant,
                 config=cell.config.values,
+                tuned_for=cell.config.tuned_for,
                 validation_classes=cell.split.validation,
                 backbone=data.backbone.card.id,
                 preprocessing=data.backbone.steps(data.preprocessing),

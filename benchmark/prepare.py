@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -274,6 +275,16 @@ class PreparedData:
         if self._alike is not None and self._alike.suite.class_vectors == self.suite.class_vectors:
             return self._alike.class_vectors  # with the words that it has read
         return open_class_vectors(self.suite.class_vectors)
+
+    def is_own_file(self, path: Path) -> bool:
+        """Whether a file is an item of the data set or kept by the harness: runs know the hashes of these."""
+        kept = (self.where.cache_dir.resolve(), self.where.results_dir.resolve())
+        return path in self._item_files or any(path.resolve().is_relative_to(folder) for folder in kept)
+
+    @functools.cached_property
+    def _item_files(self) -> frozenset[Path]:
+        items = (self.index.items(modality) for modality in MODALITIES)
+        return frozenset(Path(os.path.abspath(path)) for own in items for path in own.files)  # noqa: PTH100
 
     def prepare_features(
         self, split: ZeroShotSplit, *, phase: Phase = "run", is_finetuned: bool = False, stage: Stage

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from datasets.class_vectors import COMMITTED
 from datasets.settings import DIRECTIONS, Direction, Modality
 
-SCHEMA = 1
+SCHEMA = 2
+"""2: `source_sha256` is over what Python executes, and `files_used` says what else a run depends on."""
 
 
 class Protocol(BaseModel):
@@ -137,6 +138,10 @@ class Record(BaseModel):
     class_vectors: what kind of vectors the method was given, as `<name> (<form>)`; None for none, and in
     records that are older than the choice, whose vectors were the committed ones. class_vectors_sha256: of
     the vectors of all classes of the data set; of the committed ones, of their file.
+    source_sha256: over what Python executes of the method's code. files_used: every other file outside of the
+    Python environment that was read while the method was imported, fitted or asked to embed, with the sha256
+    of its content; from the repository's root, elsewhere whole. config_is_for_other_code: the configuration
+    was searched for with another version of the code.
     scores, per_class and the arrays beside the record are of queries of unseen classes; seen_scores of those
     of seen classes in the same gallery, where the setting has any.
     """
@@ -162,8 +167,10 @@ class Record(BaseModel):
     class_vectors: str | None = None
     class_vectors_sha256: str | None = None
     source_sha256: str
+    files_used: dict[str, str] = {}
     config: dict[str, Any]
     config_source: str
+    config_is_for_other_code: bool = False
     card: dict[str, Any]
     protocol: Protocol
     fingerprint: str
@@ -184,6 +191,11 @@ class Record(BaseModel):
     n_parameters: int | None = None
     skipped_files: list[str] = []
     lacking: dict[str, tuple[int, int]] = {}
+
+    @property
+    def is_older(self) -> bool:
+        """Whether a version wrote it that did not note which files a method reads."""
+        return self.schema_version < SCHEMA
 
     @property
     def family(self) -> str:

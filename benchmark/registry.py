@@ -1,6 +1,7 @@
 """Where methods, data sets and backbones are found by id, without an edit anywhere else.
 
-A leaf: everybody but `metrics` may import it, it imports nothing of ours but `benchmark.errors`.
+A leaf: everybody but `metrics` may import it, it imports nothing of ours but `benchmark.errors` and
+`benchmark.opened`.
 A plugin is found in three ways: as a module of its package, as a file given with `--plugin`, or through
 the entry-point group of an installed package.
 """
@@ -14,12 +15,13 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from benchmark.errors import BenchmarkError
+from benchmark.opened import being_watched, watched
 
 T = TypeVar("T", bound=type)
 _PLUGIN = "zs_sbir_plugin_"
@@ -39,6 +41,7 @@ class Registry(Generic[T]):
         self._group = entry_point_group
         self._entries: dict[str, T] = {}
         self._origins: dict[str, str] = {}
+        self._opened: dict[str, Mapping[str, str]] = {}
         self._is_discovered = False
         self._is_frozen = False
 
@@ -60,6 +63,7 @@ class Registry(Generic[T]):
             )
         self._entries[entry_id] = entry
         self._origins[entry_id] = origin
+        self._opened[entry_id] = being_watched()
 
     def discover(self) -> None:
         """Import every module of the package and every entry point, once."""
@@ -69,10 +73,12 @@ class Registry(Generic[T]):
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             if not module.name.startswith("_"):
-                importlib.import_module(f"{self._package}.{module.name}")
+                with watched():
+                    importlib.import_module(f"{self._package}.{module.name}")
         for point in entry_points(group=self._group) if self._group else ():
             try:
-                point.load()
+                with watched():
+                    point.load()
             except Exception as error:
                 raise BenchmarkError(
                     f"the installed plugin '{point.name}' ({point.value}) could not be imported: "
@@ -100,6 +106,10 @@ class Registry(Generic[T]):
         """Where the entry was written, as `file:line`."""
         self.get(entry_id)
         return self._origins[entry_id]
+
+    def opened(self, entry_id: str) -> Mapping[str, str]:
+        """Files that were read while the entry was imported, as `benchmark.opened.watched` has them."""
+        return self._opened.get(entry_id, {})
 
     def freeze(self) -> None:
         """Refuse new entries from now on, so that one suite sees one set of plugins."""
@@ -153,7 +163,8 @@ def load_plugin(path: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with watched():
+            spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         if isinstance(error, BenchmarkError):

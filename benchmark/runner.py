@@ -10,6 +10,7 @@ from typing import Literal
 from benchmark.display import Clock, SuiteDisplay
 from benchmark.execute import execute
 from benchmark.network_features import require_trainable
+from benchmark.opened import changed_files
 from benchmark.plan import PlannedRun, grid, plan
 from benchmark.prepare import PreparedData, Where
 from benchmark.records import StoredRun, lacking_text, read_run, run_folder, stored_runs, sweep
@@ -164,7 +165,10 @@ def finished_runs(planned: Sequence[PlannedRun], where: Where, rerun: Rerun) -> 
 
 
 def recorded_runs(planned: Iterable[PlannedRun], where: Where) -> dict[str, StoredRun]:
-    """Return the planned runs that have a record, whatever became of them, by identity."""
+    """Return the planned runs that have a record, whatever became of them, by identity.
+
+    Where a file has changed that the method read beside its code, the record is of another run.
+    """
     recorded = {}
     for run in planned:
         folder = run_folder(where.runs_dir, run.protocol, run.method.card.id, run.run_id)
@@ -174,6 +178,6 @@ def recorded_runs(planned: Iterable[PlannedRun], where: Where) -> dict[str, Stor
             stored = read_run(folder)
         except ValueError:
             continue  # unreadable: the run is executed again and replaces it
-        if stored.record.identity == run.identity:
+        if stored.record.identity == run.identity and not changed_files(stored.record.files_used):
             recorded[run.identity] = stored
     return recorded

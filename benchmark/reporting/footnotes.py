@@ -78,7 +78,7 @@ def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, 
         ("Left out", "; ".join(_left_out(comparison))),
         ("Unequal", "; ".join(unequal_rows(comparison))),
         ("Side information", _grouped(comparison.rows, _side_information)),
-        ("Configuration", _grouped(comparison.rows, _configurations)),
+        ("Configuration", _grouped(comparison.rows, lambda row: row.configurations)),
     )
     return tuple(Note(label, text) for label, text in written if text)
 
@@ -283,10 +283,6 @@ def _side_information(row: Row) -> Iterator[str]:
     kinds = sorted(set(row.class_vectors.values()))
     for item in row.card.get("side_information", ()):
         yield f"{item} {' and '.join(kinds)}" if item == CLASS_VECTORS and kinds else item
-
-
-def _configurations(row: Row) -> list[str]:
-    return sorted(set(row.config_source.values()))
 
 
 def _grouped(rows: Iterable[Row], kinds: Callable[[Row], Iterable[str]]) -> str:

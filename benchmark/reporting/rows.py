@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from benchmark.environment import device_in_words
+from benchmark.opened import changed_files
 from benchmark.records import StoredRun
 from benchmark.reporting.fold_values import Cell, FoldValues, mean_cell
 
@@ -25,11 +26,14 @@ class Row:
     folds and seeds on queries of classes that the backbone's training may have shown, and on the others;
     empty where a fold has not both. folds: split -> metric -> cell.
     absent: split -> why it has no numbers. seeds, config_source, source_sha256, n_train_classes, device (in
-    words), widths (of an embedding): by split. class_vectors, class_vectors_sha256: their kind and hash, by
-    split, where the method was given some and the record says so. embedding_width, bytes_per_photo: of the
-    widest. fit_s, pr_curve: mean over seeds and folds of the seconds of a fit and of the 11 interpolated
-    precisions, None when a fold is lacking. n_parameters: of what is kept after a fit, the most of all folds.
-    peak_mib, peak_device_mib: the largest memory of the process and of the GPU during a run, likewise.
+    words), widths (of an embedding): by split. is_older: a version that did not note the files that a method
+    reads wrote a record of it. changed_files: those that have changed since one of its runs read them.
+    tuned_for_other_code: splits whose configuration was searched for with another version of the method's
+    code. class_vectors, class_vectors_sha256: their kind and hash, by split, where the method was given some
+    and the record says so. embedding_width, bytes_per_photo: of the widest. fit_s, pr_curve: mean over seeds
+    and folds of the seconds of a fit and of the 11 interpolated precisions, None when a fold is lacking.
+    n_parameters: of what is kept after a fit, the most of all folds. peak_mib, peak_device_mib: the largest
+    memory of the process and of the GPU during a run, likewise.
     """
 
     name: str
@@ -45,6 +49,9 @@ class Row:
     depends_on_seed: bool
     config_source: Mapping[str, str]
     source_sha256: Mapping[str, str]
+    is_older: bool
+    changed_files: tuple[str, ...]
+    tuned_for_other_code: tuple[str, ...]
     class_vectors: Mapping[str, str]
     class_vectors_sha256: Mapping[str, str]
     n_train_classes: Mapping[str, int]
@@ -62,6 +69,12 @@ class Row:
     def is_transductive(self) -> bool:
         """Whether it ranks a photo with the help of the rest of the gallery."""
         return bool(self.card.get("is_transductive"))
+
+    @property
+    def configurations(self) -> tuple[str, ...]:
+        """Where its hyper-parameters come from, in words."""
+        other = dict.fromkeys(self.tuned_for_other_code, " for other code")
+        return tuple(sorted({source + other.get(split, "") for split, source in self.config_source.items()}))
 
     @property
     def is_tuned(self) -> bool:
@@ -123,6 +136,11 @@ def row_of(
         depends_on_seed=shown.depends_on_seed,
         config_source={split: seeds[0].record.config_source for split, seeds in complete.items()},
         source_sha256={split: seeds[0].record.source_sha256 for split, seeds in complete.items()},
+        is_older=any(record.is_older for record in runs),
+        changed_files=tuple(dict.fromkeys(name for own in runs for name in changed_files(own.files_used))),
+        tuned_for_other_code=tuple(
+            split for split, seeds in complete.items() if seeds[0].record.config_is_for_other_code
+        ),
         class_vectors={
             split: seeds[0].record.class_vectors or ""
             for split, seeds in complete.items()

@@ -165,7 +165,7 @@ def facts_table(comparison: Comparison) -> Table:
     """What a reader must know of every row beside its numbers."""
     rows = comparison.rows
     side_information = [", ".join(row.card.get("side_information", ())) or "none" for row in rows]
-    configurations = [", ".join(sorted(set(row.config_source.values()))) or DASH for row in rows]
+    configurations = [", ".join(row.configurations) or DASH for row in rows]
 
     return Table(
         "Methods",

@@ -37,7 +37,7 @@ def test_a_tuned_configuration_is_used_on_its_fold_and_refused_on_the_others(pat
     for split_id in committed_split_ids(dataset):
         split = committed_split(dataset, split_id)
         if split_id == path.stem:
-            assert read_config(path, split)
+            assert read_config(path, split)[0]
         else:
             with pytest.raises(BenchmarkError, match="seen classes contain"):
                 read_config(path, split)

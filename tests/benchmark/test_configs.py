@@ -183,7 +183,7 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(write_tuned):
 def test_a_value_of_another_type_is_refused(write_tuned, line, seen):
     path = write_tuned(line)
     with pytest.raises(BenchmarkError, match=rf"is a {seen}, but its default"):
-        resolve_config(Toy, str(path), SPLIT, width=64, changes=configs.read_config(path, SPLIT))
+        resolve_config(Toy, str(path), SPLIT, width=64, changes=configs.read_config(path, SPLIT)[0])
 
 
 def test_a_whole_number_stands_for_a_float(write_tuned):
@@ -215,3 +215,11 @@ def test_a_malformed_file_is_refused(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(BenchmarkError, match=message):
         resolve(str(path))
+
+
+def test_the_code_that_a_configuration_was_searched_for_with_is_known(write_tuned):
+    path = write_tuned()
+    assert resolve().tuned_for is None
+    path.write_text(path.read_text() + '[made_with]\nmethod_source_sha256 = "abc"\n')
+    assert resolve().tuned_for == "abc"
+    assert resolve("default").tuned_for is None

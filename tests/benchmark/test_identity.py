@@ -1,5 +1,6 @@
 """When two runs are the same run."""
 
+import ast
 import importlib
 import inspect
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 from benchmark.identity import run_id, run_identity, source_sha256
 from benchmark.records import Protocol
+from benchmark.registry import METHODS
 
 PROTOCOL = Protocol(
     dataset="d",
@@ -33,6 +35,7 @@ PARTS = {
     "variant": "",
     "source_sha256": "a",
     "config": {"lr": 0.1, "epochs": 3},
+    "tuned_for": None,
     "validation_classes": ("mail",),
     "backbone": "b",
     "preprocessing": "p",
@@ -58,6 +61,7 @@ def test_equal_parts_give_one_identity_whatever_their_order():
         ("class_vectors_sha256", "v"),
         ("source_sha256", "b"),
         ("config", {"lr": 0.2, "epochs": 3}),
+        ("tuned_for", "other code"),
         ("backbone", "c"),
         ("weights_sha256", "v"),
         ("finetuning", ("k",)),
@@ -66,6 +70,12 @@ def test_equal_parts_give_one_identity_whatever_their_order():
 )
 def test_every_part_makes_another_run(part, value):
     assert run_identity(PROTOCOL, **{**PARTS, part: value}) != run_identity(PROTOCOL, **PARTS)
+
+
+def test_a_search_for_the_code_as_it_is_makes_no_other_run():
+    assert run_identity(PROTOCOL, **{**PARTS, "tuned_for": PARTS["source_sha256"]}) == run_identity(
+        PROTOCOL, **PARTS
+    )
 
 
 @pytest.mark.parametrize("field", sorted(Protocol.model_fields))
@@ -99,10 +109,10 @@ def load(tmp_path, monkeypatch):
     return loaded
 
 
-def test_the_source_of_a_method_counts_byte_by_byte(load):
+def test_what_is_executed_of_a_method_counts_and_nothing_else(load):
     one, other = load("x = 1", "zs_one"), load("x = 2", "zs_other")
     assert source_sha256(one) != source_sha256(other)
-    assert source_sha256(one) == source_sha256(load("x = 1", "zs_same"))
+    assert source_sha256(one) == source_sha256(load('"""One."""\nx = 1  # not 2', "zs_same"))
 
 
 @pytest.mark.parametrize(
@@ -134,11 +144,64 @@ def test_files_of_methods_that_it_does_not_import_do_not_count(load, monkeypatch
     assert source_sha256(method) == before
 
 
-def test_other_packages_do_not_count(load, monkeypatch):
-    method = load("import json\nfrom benchmark.errors import NotRunnable")
+@pytest.mark.parametrize("file_name", ["errors.py", "registry.py", "decoder.py"])
+def test_plumbing_and_installed_packages_do_not_count(load, monkeypatch, file_name):
+    method = load("import json.decoder\nimport benchmark.registry\nfrom benchmark.errors import NotRunnable")
     before = source_sha256(method)
-    change_when_read(monkeypatch, "errors.py")
+    change_when_read(monkeypatch, file_name)
     assert source_sha256(method) == before
+
+
+def test_the_data_layer_that_it_imports_counts(load, monkeypatch):
+    method = load("from datasets.seen import SeenData")
+    before = source_sha256(method)
+    change_when_read(monkeypatch, "seen.py")
+    assert source_sha256(method) != before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import zs_helper",
+        "from zs_helper import x",
+        "def f():\n    import zs_helper",
+        "import zs_folder.inner",
+    ],
+)
+def test_a_helper_in_another_folder_counts_without_being_imported(load, tmp_path, monkeypatch, statement):
+    (tmp_path / "elsewhere" / "zs_folder").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "zs_helper.py").write_text("from zs_far import y as x")
+    (tmp_path / "elsewhere" / "zs_folder" / "inner.py").write_text("import zs_far")
+    (tmp_path / "elsewhere" / "zs_far.py").write_text("y = 1")
+    lazy = f"if len(__name__) < 0:\n    {statement.replace(chr(10), chr(10) + '    ')}"
+    method = load(f"import sys\nsys.path.insert(0, {str(tmp_path / 'elsewhere')!r})\n{lazy}")
+    before = source_sha256(method)
+    (tmp_path / "elsewhere" / "zs_far.py").write_text("y = 2")
+    assert source_sha256(method) != before
+    assert "zs_far" not in sys.modules
+
+
+def test_a_docstring_in_every_file_of_every_method_makes_no_other_run(monkeypatch):
+    methods = [METHODS.get(name) for name in METHODS.ids()]
+    before = [source_sha256(method) for method in methods]
+    monkeypatch.setattr(Path, "read_bytes", with_other_texts(Path.read_bytes))
+    assert [source_sha256(method) for method in methods] == before
+
+
+def with_other_texts(read_bytes):
+    """Docstrings and comments of every function, class and file changed, by this Python itself."""
+
+    def changed(path):
+        tree = ast.parse(read_bytes(path))
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)):
+                if ast.get_docstring(node) is not None:
+                    del node.body[0]
+                node.body.insert(0, ast.Expr(ast.Constant("Other words.")))
+        # `__future__` imports stay first but for the docstring; `unparse` drops all comments and layout.
+        return ast.unparse(ast.fix_missing_locations(tree)).encode()
+
+    return changed
 
 
 def test_every_file_of_a_method_that_is_a_folder_counts(tmp_path, monkeypatch):
@@ -161,10 +224,10 @@ def test_the_file_is_that_of_the_class(load):
 
 
 def change_when_read(monkeypatch, file_name):
-    """Let a file have another last line, without touching it."""
+    """Let a file have one more statement, without touching it."""
     original = Path.read_bytes
 
     def read_bytes(path):
-        return original(path) + (b"\n# changed\n" if path.name == file_name else b"")
+        return original(path) + (b"\nchanged = 1\n" if path.name == file_name else b"")
 
     monkeypatch.setattr(Path, "read_bytes", read_bytes)

@@ -170,6 +170,16 @@ def test_an_unreadable_record_is_reported_and_left_out(text: str, tmp_path: Path
     assert str(broken) in warnings[0]
 
 
+def test_a_record_of_an_older_schema_is_read_and_known_as_such(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, make_record()).folder
+    assert not read_run(folder).record.is_older
+    content = json.loads((folder / "record.json").read_text())
+    for name in ("files_used", "config_is_for_other_code"):
+        del content[name]
+    (folder / "record.json").write_text(json.dumps({**content, "schema_version": 1}))
+    assert read_run(folder).record.is_older
+
+
 def test_a_record_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
     folder = write_run(tmp_path, make_record()).folder
     content = json.loads((folder / "record.json").read_text())

@@ -17,7 +17,7 @@ from benchmark.display import SuiteDisplay
 from benchmark.errors import BenchmarkError
 from benchmark.prepare import Where
 from benchmark.records import stored_runs
-from benchmark.registry import load_plugin
+from benchmark.registry import METHODS, load_plugin
 from benchmark.runner import SuiteResult, prepare_suite, run_suite
 from benchmark.suite import Suite, Variant
 
@@ -60,16 +60,58 @@ def test_rerun_all_executes_everything_again(run: Run, write_plugin: Callable[..
     assert run("mean_colour", rerun="all").n_executed == 1
 
 
-def test_a_changed_source_is_another_run(
-    run: Run, write_plugin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+def test_changed_code_is_another_run_and_a_changed_comment_is_none(
+    run: Run, write_plugin: Callable[..., Path]
 ) -> None:
     path = write_plugin("mean_colour")
     load_plugin(path)
     first = run("mean_colour").runs[0].record
-    path.write_text(path.read_text() + "\n# a change\n")
+    path.write_text(path.read_text().replace('"""Mean colour', '# A comment.\n"""The mean colour'))
+    assert run("mean_colour").n_executed == 0
+    path.write_text(path.read_text().replace("dim=(2, 3)", "dim=(3, 2)"))
     second = run("mean_colour")
     assert second.n_executed == 1
     assert second.runs[0].record.identity != first.identity
+
+
+READS = {
+    "in fit": "self.weight = float((Path(__file__).parent / 'weight.txt').read_text())",
+    "in a helper that fit looks for": (
+        "import importlib, sys; sys.path.insert(0, str(Path(__file__).parent / 'elsewhere')); "
+        "sys.modules.pop('zs_weight', None); self.weight = importlib.import_module('zs_weight').WEIGHT"
+    ),
+    "when it is imported": "pass\n\nWEIGHT = float((Path(__file__).parent / 'weight.txt').read_text())",
+}
+
+
+@pytest.mark.parametrize("fit", READS.values(), ids=READS)
+def test_a_run_is_current_while_what_it_read_is_unchanged(
+    run: Run, write_plugin: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fit: str
+) -> None:
+    weight, helper = tmp_path / "weight.txt", tmp_path / "elsewhere" / "zs_weight.py"
+    helper.parent.mkdir()
+    weight.write_text("1.5")
+    helper.write_text("WEIGHT = 1.5")
+    statement, _, at_import = fit.partition("\n\n")
+    path = write_plugin("mean_colour", statement)
+    path.write_text(path.read_text().replace("\n\n@register", f"\n\n{at_import}\n\n@register"))
+    load_plugin(path)
+    first = run("mean_colour").runs[0].record
+    assert first.status == "complete", first.reason
+    (name,) = first.files_used
+    assert Path(name) in (weight, helper)
+    assert run("mean_colour").n_executed == 0
+    Path(name).write_text(Path(name).read_text().replace("1.5", "2.25"))
+    monkeypatch.setattr(METHODS, "_is_frozen", False)  # as in a new process
+    load_plugin(path)
+    again = run("mean_colour")
+    assert again.n_executed == 1
+    assert again.runs[0].record.files_used[name] != first.files_used[name]
+    assert run("mean_colour").n_executed == 0
+
+
+def test_methods_of_this_repository_read_no_file_beside_their_code(run: Run) -> None:
+    assert run("frozen", "procrustes").runs[0].record.files_used == {}
 
 
 def test_a_failing_method_is_recorded_and_the_others_go_on(

@@ -1,6 +1,7 @@
 """How a comparison reads in every format."""
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -323,6 +324,31 @@ def test_seeds_and_sources_that_differ_between_splits_are_named(make_run):
     text = _notes(compare(runs))["Unequal"]
     assert "centred has other seeds in other splits (fold0: 0, 1; fold1: 0)" in text
     assert "the source of centred changed between its splits" in text
+
+
+def test_a_record_of_an_older_version_is_shown_and_marked(make_run):
+    runs = [make_run(schema_version=1), make_run("frozen")]
+    text = _notes(compare(runs))["Unequal"]
+    assert "recorded by a version that did not note which files a method reads: centred" in text
+    assert "frozen" not in text.partition("did not note")[2].partition(";")[0]
+
+
+def test_a_row_whose_files_have_changed_since_says_so(make_run, tmp_path):
+    same, other = tmp_path / "same.txt", tmp_path / "other.txt"
+    for path in (same, other):
+        path.write_text("1")
+    files = dict.fromkeys(map(str, (same, other)), hashlib.sha256(b"1").hexdigest())
+    other.write_text("2")
+    text = _notes(compare([make_run(files_used=files)]))["Unequal"]
+    assert f"centred read files that have changed since ({other}): run it again" in text
+
+
+def test_a_configuration_searched_for_with_other_code_is_told_apart(make_run):
+    runs = [
+        make_run(split="fold0", config_source="tuned", config_is_for_other_code=True),
+        make_run("frozen", split="fold0", config_source="tuned"),
+    ]
+    assert _notes(compare(runs))["Configuration"] == "tuned: frozen; tuned for other code: centred"
 
 
 def test_superseded_runs_and_dropped_metrics_are_counted(make_run):
