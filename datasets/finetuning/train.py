@@ -7,6 +7,7 @@ comes from seed, epoch and row, so that a resumed training is the one that was i
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import math
 import time
@@ -118,7 +119,9 @@ def _train_elsewhere(fabric: Fabric, parcel: Parcel, progress: Progress | None) 
     torch.set_num_threads(max(1, job.n_threads // fabric.world_size))
     _train(fabric, job, progress)
     # Fabric destroys groups of NCCL only. The threads of another, alive while the interpreter ends and takes
-    # down what they use, can abort the process after its work is done (SIGABRT).
+    # down what they use, now and then abort the process after its work is done (SIGABRT). They live as long
+    # as the wrapped network, which is part of a cycle: it goes first.
+    gc.collect()
     torch.distributed.destroy_process_group()
 
 
