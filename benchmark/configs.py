@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,18 @@ def read_config(path: Path, split: ZeroShotSplit) -> tuple[dict[str, Any], str |
     Also returns the hash of the code that it was tuned for. A file written by `tune` says in `[tuned_on]`
     which classes were looked at; one without that table, such as published values, was not tuned here.
     """
+    content = read_file(path)
+    if "tuned_on" in content:
+        _refuse_overlap(path, content["tuned_on"], split)
+    return dict(content["config"]), content.get("made_with", {}).get("method_source_sha256")
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Read the tables of a configuration file.
+
+    Raises BenchmarkError for one that is no TOML, lacks `[config]`, has a table that is not known, or leaves
+    open what it was tuned on.
+    """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -123,8 +136,25 @@ def read_config(path: Path, split: ZeroShotSplit) -> tuple[dict[str, Any], str |
                 f"configuration {path}: [tuned_on] lacks {', '.join(missing)}, so what it was tuned on "
                 "cannot be checked. Tune it again."
             )
-        _refuse_overlap(path, tuned_on, split)
-    return dict(content["config"]), content.get("made_with", {}).get("method_source_sha256")
+    return content
+
+
+def check_values(method: str, defaults: Mapping[str, Any], values: Mapping[str, Any], where: str) -> None:
+    """Raise BenchmarkError for values that `methods.base.make_config` refuses, in its words.
+
+    defaults: of the method's fields. where: how the message names the place of the values.
+    """
+    known = ", ".join(f"{name} = {default!r}" for name, default in defaults.items()) or "none"
+    for name, value in values.items():
+        if name not in defaults:
+            raise BenchmarkError(f"{where}: method '{method}' has no parameter '{name}'. It has: {known}.")
+        default = defaults[name]
+        is_number = type(default) is float and type(value) is int
+        if not is_number and type(value) is not type(default):
+            raise BenchmarkError(
+                f"{where}: method '{method}': {name} = {value!r} is a {type(value).__name__}, "
+                f"but its default {default!r} is a {type(default).__name__}."
+            )
 
 
 def _refuse_overlap(path: Path, tuned_on: dict[str, Any], split: ZeroShotSplit) -> None:
@@ -144,15 +174,25 @@ def _refuse_overlap(path: Path, tuned_on: dict[str, Any], split: ZeroShotSplit) 
         )
 
 
-def _file(method: str, choice: str, split: ZeroShotSplit) -> Path | None:
-    if choice == "default":
-        return None
+def config_path(choice: str) -> Path | None:
+    """Return the file that a choice of configurations names, None for a word.
+
+    Raises BenchmarkError where it is not there.
+    """
     if choice in (*NAMED, "tuned"):
-        named, tuned = CONFIGS_DIR / method / f"{choice}.toml", tuned_path(method, split.dataset, split.id)
-        return next((path for path in (named, tuned) if path.is_file()), None)
+        return None
     path = Path(choice)
     if not path.is_file():
         raise BenchmarkError(
             f"no configuration '{choice}'. Give tuned, {', '.join(NAMED)}, or the path of a .toml file."
         )
     return path
+
+
+def _file(method: str, choice: str, split: ZeroShotSplit) -> Path | None:
+    if choice == "default":
+        return None
+    if (path := config_path(choice)) is not None:
+        return path
+    named, tuned = CONFIGS_DIR / method / f"{choice}.toml", tuned_path(method, split.dataset, split.id)
+    return next((path for path in (named, tuned) if path.is_file()), None)

@@ -15,7 +15,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -89,13 +89,25 @@ class Registry(Generic[T]):
         """Return the class with this id. Raises BenchmarkError with close names and all known ids."""
         self.discover()
         if entry_id not in self._entries:
-            close = difflib.get_close_matches(entry_id, self._entries, n=3)
-            hint = f" Close names: {', '.join(close)}." if close else ""
-            plugin = " A method of yours comes with --plugin FILE." if self.noun == "method" else ""
-            raise BenchmarkError(
-                f"no {self.noun} named '{entry_id}'.{hint} Known: {', '.join(self.ids()) or 'none'}.{plugin}"
-            )
+            raise self._unknown(entry_id, self._entries)
         return self._entries[entry_id]
+
+    def check(self, entry_id: str, *, in_source: Collection[str]) -> None:
+        """Raise as `get` does, importing as little as tells. in_source: ids in the source of the package."""
+        if entry_id in self._entries or entry_id in in_source:
+            return
+        if self._is_discovered or (self._group and entry_points(group=self._group)):
+            self.get(entry_id)
+        else:
+            raise self._unknown(entry_id, {*self._entries, *in_source})
+
+    def _unknown(self, entry_id: str, known: Collection[str]) -> BenchmarkError:
+        close = difflib.get_close_matches(entry_id, sorted(known), n=3)
+        hint = f" Close names: {', '.join(close)}." if close else ""
+        plugin = " A method of yours comes with --plugin FILE." if self.noun == "method" else ""
+        return BenchmarkError(
+            f"no {self.noun} named '{entry_id}'.{hint} Known: {', '.join(sorted(known)) or 'none'}.{plugin}"
+        )
 
     def ids(self) -> tuple[str, ...]:
         """All known ids, sorted."""

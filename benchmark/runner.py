@@ -9,6 +9,7 @@ from typing import Literal
 
 from benchmark.display import Clock, SuiteDisplay
 from benchmark.execute import execute
+from benchmark.names import check_names
 from benchmark.network_features import require_trainable
 from benchmark.opened import changed_files
 from benchmark.plan import PlannedRun, grid, plan
@@ -20,10 +21,8 @@ from datasets.arrangement import require_positives
 from datasets.backbones import make_backbone
 from datasets.backbones.weights import Weights
 from datasets.base import DatasetIndex
-from datasets.class_vectors import open_class_vectors
 from datasets.finetuning.finetuned import require_packages
-from datasets.preprocessing import preset
-from datasets.splits import ZeroShotSplit, committed_split, committed_split_ids
+from datasets.splits import ZeroShotSplit
 
 Rerun = Literal["missing", "failed", "all"]
 
@@ -58,28 +57,11 @@ def grids_of(suites: Iterable[Suite], where: Where) -> tuple[Suite, ...]:
     return tuple(divided)
 
 
-def check_names(suite: Suite) -> None:
-    """Look up what a suite names, before anything is looked for on the disk.
-
-    Raises BenchmarkError for a method, data set, backbone, protocol, preset or committed split that is not
-    known, for a file of class vectors that is not there or of no known form, and for fine-tuning without what
-    it needs.
-    """
-    for method in () if suite.methods == "all" else suite.methods:
-        METHODS.get(method)
-    backbone = make_backbone(suite.backbone, Weights(suite.weights))
+def check_fine_tuning(suite: Suite) -> None:
+    """Raise BenchmarkError where a suite is to be fine-tuned and cannot be."""
     if suite.finetune == "seen":
-        require_trainable(backbone)
+        require_trainable(make_backbone(suite.backbone, Weights(suite.weights)))
         require_packages()
-    preset(suite.preprocessing)
-    open_class_vectors(suite.class_vectors)
-    kind = DATASETS.get(suite.dataset)
-    if suite.protocol is not None:
-        kind.check_protocol(suite.protocol)
-    folder = kind.folder_of_splits()
-    if isinstance(suite.splits, tuple) and committed_split_ids(folder):
-        for split_id in suite.splits:
-            committed_split(suite.dataset, split_id, folder=folder)
 
 
 def prepare_suite(
@@ -93,6 +75,7 @@ def prepare_suite(
     for registry in (METHODS, DATASETS, BACKBONES):
         registry.freeze()
     check_names(suite)
+    check_fine_tuning(suite)
     alike = next((data for data in before if data.suite.dataset == suite.dataset), None)
     data = PreparedData(suite, where, alike=alike)
     grid(suite, data.splits())

@@ -5,6 +5,7 @@ A suite is one grid of runs, or several (`[[grid]]`), each of which is measured 
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -197,8 +198,10 @@ def load_suite(name: str) -> tuple[Suite, ...]:
             raise BenchmarkError(
                 f"no suite file {path}. Suites of the repository: {', '.join(suite_names())}."
             )
+        close = difflib.get_close_matches(name, suite_names(), n=3)
+        hint = f" Close names: {', '.join(close)}." if close else ""
         raise BenchmarkError(
-            f"no suite '{name}'. Known: {', '.join(suite_names())}; or give the path of a .toml file."
+            f"no suite '{name}'.{hint} Known: {', '.join(suite_names())}; or give the path of a .toml file."
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -51,6 +51,9 @@ def check_data(
 
     run_benchmark.py check-data folder --data-root DIR --json > check.json
     """
+    from benchmark.registry import DATASETS
+
+    DATASETS.get(dataset)  # before torch is loaded
     from benchmark.data_check import check_data as check_whole
     from benchmark.data_check import open_dataset
     from benchmark.display import SuiteDisplay

@@ -52,9 +52,9 @@ def features(
 
     run_benchmark.py features --datasets folder --data-root DIR --device cuda:0,1
     """
-    device = options.set_up(device, threads, plugin)
-    from benchmark.ahead import extract_ahead
-    from benchmark.display import SuiteDisplay
+    options.load_plugins(plugin)
+    options.check_device(device)
+    from benchmark.names import check_names
     from benchmark.suite import Suite
 
     of_datasets, of_backbones = options.words(datasets) or (), options.words(backbones) or ()
@@ -75,6 +75,12 @@ def features(
         )
         for dataset, backbone in itertools.product(of_datasets, of_backbones)
     ]
+    for suite in suites:
+        check_names(suite)
+    device = options.set_up(device, threads)
+    from benchmark.ahead import extract_ahead
+    from benchmark.display import SuiteDisplay
+
     where = options.make_where(
         cache_dir=cache_dir,
         results_dir=options.RESULTS_DIR,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchmarkError
-from benchmark.prepare import PreparedData
-from benchmark.records import digest
+from benchmark.record_fields import digest
 from benchmark.registry import DATASETS
 from benchmark.suite import CHOOSING, OF_PICTURES, Suite, meets, names_apart
+
+if TYPE_CHECKING:
+    from benchmark.prepare import PreparedData
 
 
 def given(**flags: Any) -> dict[str, Any]:

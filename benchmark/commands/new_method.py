@@ -84,12 +84,13 @@ def next_commands(name: str, plugin: Path, test: Path) -> tuple[str, str]:
 
 
 def _refuse_taken(name: str) -> None:
-    from benchmark.registry import METHODS
+    from benchmark.method_sources import method_sources
 
-    if name in METHODS.ids():
+    taken = method_sources()
+    if name in taken:
         raise BenchmarkError(
-            f"a method '{name}' exists ({METHODS.origin(name)}), and ids are unique. Choose another name. "
-            f"Taken: {', '.join(METHODS.ids())}."
+            f"a method '{name}' exists ({taken[name].origin}), and ids are unique. Choose another name. "
+            f"Taken: {', '.join(taken)}."
         )
     # A file of this name would be imported in the module's place wherever its folder is searched first.
     spec = importlib.util.find_spec(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +45,8 @@ Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="CPU threads. Results repeat bit for bit at equal threads."),
 ]
+_GPU_DRIVERS = ("libcuda.so.1", "nvcuda.dll", "libamdhip64.so")
+"""Without one of them torch has no GPU that it calls cuda."""
 RESULTS_DIR = Path(__file__).parents[2] / "results"
 
 
@@ -74,16 +77,49 @@ def _writable(folder: Path, flag: str) -> Path:
     return folder
 
 
-def set_up(device: str | None, threads: int | None, plugins: list[Path] | None) -> str:
-    """Load plugins, set the threads and return the device. Raises BenchmarkError for a device not there."""
-    import torch
+def check_folders(cache_dir: Path | None, results_dir: Path) -> None:
+    """Raise BenchmarkError where a folder cannot be written."""
+    cache_folder(cache_dir)
+    _writable(results_dir, "--results-dir")
 
+
+def load_plugins(plugins: list[Path] | None) -> None:
+    """Import the files given with --plugin. Raises BenchmarkError."""
     from benchmark.registry import load_plugin
-    from datasets.devices import devices_of
-    from datasets.threads import limit_threads
 
     for path in plugins or ():
         load_plugin(path)
+
+
+def check_device(device: str | None) -> None:
+    """Raise BenchmarkError for what is no device, and for a GPU where no driver of one is installed."""
+    if device is None or device == "cpu":
+        return
+    if not re.fullmatch(r"cuda(:\d+(,\d+)*)?", device):
+        raise BenchmarkError(
+            f"--device {device}: torch has no such device here. Give cpu, cuda, cuda:1 or cuda:0,1."
+        )
+    if not any(map(_can_be_loaded, _GPU_DRIVERS)):
+        raise BenchmarkError(f"--device {device}: torch has no such device here. It has: cpu.")
+
+
+def _can_be_loaded(library: str) -> bool:
+    import ctypes
+
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def set_up(device: str | None, threads: int | None) -> str:
+    """Set the threads and return the device. Raises BenchmarkError for a device that is not there."""
+    import torch
+
+    from datasets.devices import devices_of
+    from datasets.threads import limit_threads
+
     if threads is not None:
         torch.set_num_threads(threads)
         limit_threads(threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,8 @@ from benchmark.commands.options import RESULTS_DIR, CacheDir, DataRoot, Device, 
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from benchmark.display import SuiteDisplay
     from benchmark.prepare import PreparedData, Where
@@ -163,10 +165,10 @@ def run(
 
     run_benchmark.py run --dataset emoji54 --direction photo2photo --preprocessing zse
     """
-    device = options.set_up(device, threads, plugin)
+    options.load_plugins(plugin)
+    options.check_device(device)
     from benchmark.commands.flagged_grids import changed, fitting, given
-    from benchmark.display import SuiteDisplay
-    from benchmark.runner import check_names, grids_of
+    from benchmark.names import check_names
     from benchmark.suite import load_suite
 
     base = load_suite(suite or "default")
@@ -190,6 +192,16 @@ def run(
         bits=bits,
     )
     chosen = changed(base, flags)
+    for suite_of_flags in chosen:
+        check_names(suite_of_flags)
+    options.check_folders(cache_dir, results_dir)
+    if not dry_run:
+        for suite_of_flags in chosen:
+            _open_dataset(suite_of_flags, chosen, options.cache_folder(cache_dir), data_root)
+    device = options.set_up(device, threads)
+    from benchmark.display import SuiteDisplay
+    from benchmark.runner import check_fine_tuning, grids_of
+
     where = options.make_where(
         cache_dir=cache_dir,
         results_dir=results_dir,
@@ -209,7 +221,7 @@ def run(
             f"Left out: {named}."
         )
     for suite_of_flags in chosen:
-        check_names(suite_of_flags)
+        check_fine_tuning(suite_of_flags)
     if dry_run:
         from benchmark.commands.dry_run import dry_run as say
 
@@ -226,12 +238,8 @@ def _run_all(
 
     prepared: list[PreparedData] = []
     for suite in grids:  # all of them before the first run: a data set that is not there is said at once
-        try:
+        with _other_datasets_named(suite, grids):
             prepared.append(prepare_suite(suite, where, display, before=prepared))
-        except BenchmarkError as error:
-            others = sorted({grid.dataset for grid in grids} - {suite.dataset})
-            hint = f" Without it: --dataset {', or --dataset '.join(others)}." if others else ""
-            raise BenchmarkError(f"{error}{hint}") from error
     has_failed = False
     for data in prepared:
         result = run_suite(data, display, rerun=rerun.value)
@@ -240,6 +248,25 @@ def _run_all(
         report(result, name, where.results_dir, display)
         has_failed |= bool(result.failed)
     return RUN_FAILED if has_failed else 0
+
+
+def _open_dataset(suite: Suite, grids: Sequence[Suite], cache_dir: Path, data_root: Path | None) -> None:
+    """Refuse a data set that lacks its --data-root, or has none."""
+    from benchmark.registry import DATASETS
+
+    with _other_datasets_named(suite, grids):
+        DATASETS.get(suite.dataset)(root=data_root, cache_dir=cache_dir)
+
+
+@contextmanager
+def _other_datasets_named(suite: Suite, grids: Sequence[Suite]) -> Iterator[None]:
+    """Let an error say with which flag the other grids run."""
+    try:
+        yield
+    except BenchmarkError as error:
+        others = sorted({grid.dataset for grid in grids} - {suite.dataset})
+        hint = f" Without it: --dataset {', or --dataset '.join(others)}." if others else ""
+        raise BenchmarkError(f"{error}{hint}") from error
 
 
 def _known(flag: str, value: str | None, known: tuple[str, ...]) -> str | None:

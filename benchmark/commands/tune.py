@@ -37,10 +37,10 @@ def tune(
 
     run_benchmark.py tune my_method --plugin my_method.py --splits fold0 --trials 10
     """
-    device = options.set_up(device, threads, plugin)
-    from benchmark.display import SuiteDisplay
+    options.load_plugins(plugin)
+    options.check_device(device)
+    from benchmark.names import check_names
     from benchmark.suite import Suite
-    from benchmark.tuning import tune_method
 
     chosen = options.words(splits) or ()
     suite = Suite(
@@ -50,6 +50,11 @@ def tune(
         methods=(method,),
         splits="all" if chosen == ("all",) else chosen,
     )
+    check_names(suite)
+    device = options.set_up(device, threads)
+    from benchmark.display import SuiteDisplay
+    from benchmark.tuning import tune_method
+
     where = options.make_where(
         cache_dir=cache_dir, results_dir=RESULTS_DIR, data_root=data_root, device=device
     )

@@ -60,6 +60,68 @@ for kind in ("datasets", "splits", "metrics", "suites", "settings", "preprocessi
     assert done.returncode == 0, done.stderr
 
 
+WRONG_CALLS = (
+    ("run", "--methods", "centrd"),
+    ("run", "--methods", "centred zscmr"),
+    ("run", "--method", "centred"),
+    ("tabel",),
+    ("run", "--suite", "defualt"),
+    ("run", "--splits", "fold9"),
+    ("run", "--seeds", "0-2"),
+    ("run", "--setting", "gzs"),
+    ("run", "--bits", "32"),
+    ("run", "--finetune", "all"),
+    ("run", "--preprocessing", "squash"),
+    ("run", "--backbone", "resnet51"),
+    ("run", "--device", "gpu"),
+    ("run", "--device", "cuda:a"),
+    ("run", "--dataset", "sketchyy"),
+    ("run", "--dataset", "sketchy"),
+    ("run", "--plugin", "gone.py"),
+    ("run", "--config", "gone.toml"),
+    ("run", "--methods", "ridge", "--config", "unknown.toml"),
+    ("run", "--methods", "ridge", "--config", "text.toml"),
+    ("run", "--methods", "ridge", "--config", "broken.toml"),
+    ("run", "--suite", "field.toml"),
+    ("run", "--suite", "number.toml"),
+    ("run", "--results-dir", "broken.toml"),
+    ("tune", "centrd"),
+    ("tune", "ridge", "--splits", "fold9"),
+    ("features", "--datasets", "emoji5"),
+    ("check-data", "emoji5"),
+    ("evaluate", "--queries", "q.npz", "--gallery", "g.npz", "--device", "gpu"),
+    ("new-method", "frozen"),
+    ("new-method", "My-method"),
+    ("new-method", "random"),
+)
+
+
+def test_a_wrong_call_is_answered_before_torch_is_loaded(tmp_path: Path) -> None:
+    files = {
+        "unknown.toml": "[config]\nrigde = 3.0\n",
+        "text.toml": '[config]\ndistance = "cosine"\nridge = "3"\n',
+        "broken.toml": "[config\n",
+        "field.toml": 'title = "t"\nmethods = ["centred"]\nwidht = 3\n',
+        "number.toml": 'title = "t"\nmethods = ["centred"]\nwidth = "a"\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    code = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from benchmark.cli import main
+for call in {WRONG_CALLS!r}:
+    sys.argv = ["run_benchmark.py", *call]
+    assert main() == 1, call
+    assert "torch" not in sys.modules, call
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("\n") >= len(WRONG_CALLS)
+    assert "Traceback" not in done.stderr
+
+
 def test_list_methods_as_json_has_id_status_reason_and_card(call: Call, capsys: Captured) -> None:
     assert call("list", "methods", "--json") == 0
     entries = {entry["id"]: entry for entry in json.loads(capsys.readouterr().out)}

@@ -1,14 +1,14 @@
 """Which configuration a run gets, and which files are refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pytest
 
 from benchmark import configs
-from benchmark.configs import resolve_config, tuned_path
+from benchmark.configs import check_values, resolve_config, tuned_path
 from benchmark.errors import BenchmarkError
 from datasets.splits import ZeroShotSplit
-from methods.base import MethodCard, RetrievalMethod
+from methods.base import MethodCard, RetrievalMethod, make_config
 
 SPLIT = ZeroShotSplit("zoo", "fold0", unseen=("ant", "sea_lion"), validation=("cat",), origin="made up")
 OVERLAPPING = ZeroShotSplit("zoo", "fold1", unseen=("bee",), validation=("cat",), origin="made up")
@@ -223,3 +223,28 @@ def test_the_code_that_a_configuration_was_searched_for_with_is_known(write_tune
     path.write_text(path.read_text() + '[made_with]\nmethod_source_sha256 = "abc"\n')
     assert resolve().tuned_for == "abc"
     assert resolve("default").tuned_for is None
+
+
+@pytest.mark.parametrize(
+    ("values", "is_refused"),
+    [
+        ({"rates": 0.5}, True),
+        ({"rate": "0.5"}, True),
+        ({"rate": True}, True),
+        ({"shared": 1}, True),
+        ({"kind": 1}, True),
+        ({"width": 2.0}, True),
+        ({"rate": 1}, False),
+        ({"rate": 0.5, "kind": "other"}, False),
+    ],
+)
+def test_values_are_refused_before_torch_is_loaded_in_the_words_of_afterwards(values, is_refused):
+    defaults = {field.name: field.default for field in fields(Toy.Config)}
+    said = []
+    for check in (lambda: make_config(Toy, values), lambda: check_values("toy", defaults, values, "here")):
+        try:
+            check()
+        except BenchmarkError as error:
+            said.append(str(error).removeprefix("here: "))
+    assert len(said) == (2 if is_refused else 0)
+    assert len(set(said)) == is_refused

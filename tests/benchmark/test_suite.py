@@ -36,7 +36,7 @@ def test_variants_follow_the_methods_and_carry_their_changes() -> None:
 
 def test_an_unknown_suite_names_the_known_ones() -> None:
     with pytest.raises(
-        BenchmarkError, match=r"no suite 'defualt'. Known: codes, default, doodle101, first-stage"
+        BenchmarkError, match=r"no suite 'defualt'. Close names: default. Known: codes, default, doodle101"
     ):
         load_suite("defualt")[0]
 
