@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import traceback
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -24,6 +25,7 @@ from benchmark.commands import (
     table,
     tune,
 )
+from benchmark.commands.help_text import help_text
 from benchmark.errors import BenchmarkError
 
 DONE, USER_ERROR, DEFECT, INTERRUPTED = 0, 1, 3, 130  # 2, a run failed, is what `run` returns
@@ -43,19 +45,23 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command("run")(run.run)
-app.command("table")(table.table)
-app.command("plot")(plot.plot)
-app.command("compare")(compare.compare)
-app.command("show")(show.show)
-app.command("list")(listing.list_things)
-app.command("check-data")(check_data.check_data)
-app.command("features")(features.features)
-app.command("prepare")(prepare.prepare)
-app.command("reference")(reference.reference)
-app.command("evaluate")(evaluate.evaluate)
-app.command("tune")(tune.tune)
-app.command("new-method")(new_method.new_method)
+VERBS: dict[str, Callable[..., Any]] = {
+    "run": run.run,
+    "table": table.table,
+    "plot": plot.plot,
+    "compare": compare.compare,
+    "show": show.show,
+    "list": listing.list_things,
+    "check-data": check_data.check_data,
+    "features": features.features,
+    "prepare": prepare.prepare,
+    "reference": reference.reference,
+    "evaluate": evaluate.evaluate,
+    "tune": tune.tune,
+    "new-method": new_method.new_method,
+}
+for _name, _verb in VERBS.items():
+    app.command(_name, help=help_text(_verb))(_verb)
 
 
 @app.callback()

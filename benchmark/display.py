@@ -13,28 +13,27 @@ from benchmark.plan import PlannedRun
 from benchmark.records import StoredRun
 from methods.base import FitProgress
 
-_GUESS_S = 3.0
 _PLAIN_EVERY_S = 10.0
 
 
 class Clock:
-    """Guesses how long runs take: as long as the last run of the same method and variant took."""
+    """Says how long runs take: as long as the last run of the same method and variant took in this suite.
 
-    def __init__(self, finished: Iterable[StoredRun] = ()) -> None:
+    guess: seconds of one whose like has not run yet.
+    """
+
+    def __init__(self, guess: Callable[[PlannedRun], float]) -> None:
+        self._guess = guess
         self._seconds: dict[tuple[str, str], float] = {}
-        for run in finished:
-            self.learn(run.record.method, run.record.variant, sum(run.record.phases_s.values()))
 
-    def learn(self, method: str, variant: str, seconds: float) -> None:
+    def learn(self, run: PlannedRun, seconds: float) -> None:
         """Remember a run's time."""
-        if seconds > 0:
-            self._seconds[method, variant] = seconds
+        self._seconds[run.method.card.id, run.variant] = seconds
 
     def expected_s(self, run: PlannedRun) -> float:
-        """Return the guess for a run; for a method never seen, the mean of the others."""
-        known = list(self._seconds.values())
-        mean = sum(known) / len(known) if known else _GUESS_S
-        return self._seconds.get((run.method.card.id, run.variant), mean)
+        """Return the seconds of a run that is to come."""
+        known = self._seconds.get((run.method.card.id, run.variant))
+        return self._guess(run) if known is None else known
 
 
 class SuiteDisplay:
@@ -90,14 +89,18 @@ class SuiteDisplay:
 
 
 class _Runs:
-    """The runs of one suite; a bar for all of them and one for the current."""
+    """The runs of one suite; a bar for all of them and one for the current.
+
+    One remaining time is shown: on a terminal by the bar, which counts down, elsewhere on the line of a run.
+    """
 
     def __init__(
         self, display: SuiteDisplay, planned: Sequence[PlannedRun], clock: Clock, bars: _PolledBars | None
     ) -> None:
         self.live = bars
-        self._display, self._planned, self._clock = display, planned, clock
-        self._n_done, self._current, self._started = 0, FitProgress(), time.monotonic()
+        self._display, self._clock, self._n_planned = display, clock, len(planned)
+        self._waiting = {run.identity: run for run in planned}
+        self._current, self._progress, self._started = "", FitProgress(), time.monotonic()
         if bars is not None:
             self._suite = bars.add_task("suite", total=float(len(planned)), status="")
             self._run = bars.add_task("", total=1.0, status="")
@@ -105,39 +108,46 @@ class _Runs:
 
     def start(self, run: PlannedRun) -> FitProgress:
         """Show a run as the current one; the method writes into what is returned."""
-        self._current, self._started = FitProgress(), time.monotonic()
+        self._current, self._progress, self._started = run.identity, FitProgress(), time.monotonic()
         if self.live is not None:
             self.live.reset(self._run, description=run.label, total=1.0, status="")
-        return self._current
+        return self._progress
 
-    def end(self, run: PlannedRun, stored: StoredRun) -> None:
-        """Show how a run ended."""
+    def end(self, run: PlannedRun, stored: StoredRun, *, is_ours: bool = True) -> None:
+        """Show how a run ended, here or in another process. Its id stands where no line is broken."""
         seconds = time.monotonic() - self._started
-        self._n_done += 1
-        self._clock.learn(run.method.card.id, run.variant, seconds)
+        del self._waiting[run.identity]
+        if is_ours:
+            self._clock.learn(run, seconds)
         record = stored.record
         score = record.scores.get("map@all")
         result = f"map@all {score.value:.3f}" if score else f"{record.status}: {record.reason}"
-        left = "" if self._n_done == len(self._planned) else f", {duration(self._left_s(0.0))} left"
+        left = f", {duration(self._left_s(0.0))} left" if self._waiting and self.live is None else ""
+        took = f"{seconds:.1f} s{left}" if is_ours else f"another process{left}"
         self._display.message(
-            f"[{self._n_done}/{len(self._planned)}] {run.label}: {result}  "
-            f"({seconds:.1f} s{left})  {run.run_id}"
+            f"[{self._n_planned - len(self._waiting)}/{self._n_planned}] {run.run_id}  {run.label}: "
+            f"{result}  ({took})"
         )
 
     def _fraction(self) -> float:
-        return min(self._current.done / self._current.total, 1.0) if self._current.total else 0.0
+        progress = self._progress
+        return min(progress.done / progress.total, 1.0) if progress.total else 0.0
 
     def _left_s(self, spent_s: float) -> float:
-        waiting = self._planned[self._n_done :]
-        return max(0.0, sum(self._clock.expected_s(run) for run in waiting) - spent_s)
+        """Of the current run what is left of its time, of the others all of theirs."""
+        expected = {identity: self._clock.expected_s(run) for identity, run in self._waiting.items()}
+        current = expected.pop(self._current, 0.0)
+        return max(0.0, current - spent_s) + sum(expected.values())
 
     def _poll(self) -> None:
-        if self.live is None or self._n_done == len(self._planned):
+        if self.live is None or not self._waiting:
             return
-        now, progress, fraction = time.monotonic(), self._current, self._fraction()
+        now, progress, fraction = time.monotonic(), self._progress, self._fraction()
+        n_done = self._n_planned - len(self._waiting)
         left = duration(self._left_s(now - self._started))
-        status = f"{self._n_done}/{len(self._planned)} runs  {left} left"
-        self.live.update(self._suite, completed=self._n_done + fraction, status=status)
+        self.live.update(
+            self._suite, completed=n_done + fraction, status=f"{n_done}/{self._n_planned} runs  {left} left"
+        )
         steps = f"{progress.unit} {progress.done}/{progress.total}" if progress.total else ""
         self.live.update(self._run, completed=fraction, status=f"{steps} {progress.note}")
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from benchmark.feature_forecast import Counted, FeatureForecast, FirstStageForecast, features_forecast
 from benchmark.plan import PlannedRun, plan
 from benchmark.plan import grid as cells_of
 from benchmark.prepare import PreparedData
-from benchmark.records import Record, StoredRun, digest, stored_runs
+from benchmark.run_times import OTHER_METHODS, Guess, Sizes, guesses, sizes_of
 from benchmark.runner import Rerun, finished_runs
-from datasets.splits import ZeroShotSplit
 
-PAIR_S = 6e-8
-"""Seconds a pair of query and photo: 13 to 17 s for 15,229 x 17,101 at 64-d to 1280-d, two busy cores."""
 _COPIES = 4.5
 """Of the training rows, in all: 3.6 GiB were used for 128,653 of them at 1280-d, seven of ten by these."""
 _BASE_MIB = 1000.0
@@ -23,16 +20,11 @@ _BASE_MIB = 1000.0
 
 @dataclass(frozen=True)
 class RunForecast:
-    """One run. status: "finished" or "to run".
-
-    seconds: judged by a run before, None where none of its method finished. is_alike: that run had the same
-    configuration.
-    """
+    """One run. status: "finished" or "to run"."""
 
     run: PlannedRun
     status: str
-    seconds: float | None
-    is_alike: bool
+    guess: Guess
 
 
 @dataclass(frozen=True)
@@ -54,15 +46,15 @@ class GridForecast:
 
     @property
     def seconds(self) -> float:
-        """Of features and of the runs that can be told, and of fine-tuning at its longest."""
+        """Of features and runs, and of fine-tuning at its longest, where it can be told."""
         first = self.first_stage
         of_first = (first.seconds or 0.0) + first.features.seconds if first else 0.0
-        return self.features.seconds + of_first + sum(own.seconds or 0.0 for own in self.waiting)
+        return self.features.seconds + of_first + sum(own.guess.seconds for own in self.waiting)
 
     @property
     def n_unknown(self) -> int:
-        """Runs whose time cannot be told."""
-        return sum(own.seconds is None for own in self.waiting)
+        """Runs whose time is that of other methods."""
+        return sum(own.guess.basis == OTHER_METHODS for own in self.waiting)
 
     @property
     def n_unknown_networks(self) -> int:
@@ -78,76 +70,19 @@ def forecast(data: PreparedData, *, rerun: Rerun = "missing", counted: Counted |
     """
     planned = plan(cells_of(data.suite, data.splits()), data)
     finished = {} if rerun == "all" else finished_runs(planned, data.where, rerun)
-    known = list(stored_runs(data.where.runs_dir))
-    sizes = {split.id: _sizes(data, split) for split in data.splits()}
+    times = guesses(planned, data)
     runs = tuple(
-        RunForecast(
-            run,
-            "finished" if run.identity in finished else "to run",
-            *_expected_s(run, sizes[run.split.id], known),
-        )
+        RunForecast(run, "finished" if run.identity in finished else "to run", times[run.identity])
         for run in planned
     )
     waiting = [run for run in planned if run.identity not in finished]
     features, first_stage = features_forecast(data, waiting, set() if counted is None else counted)
-    return GridForecast(data, runs, features, first_stage, memory_mib=_memory_mib(data, planned, sizes))
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    n_train: int
-    n_queries: int
-    n_gallery: int
-
-
-def _sizes(data: PreparedData, split: ZeroShotSplit) -> _Sizes:
-    arrangement = data.arrangement(split)
-    return _Sizes(
-        len(arrangement.train_sketches) + len(arrangement.train_photos),
-        len(arrangement.queries),
-        len(arrangement.gallery),
+    return GridForecast(
+        data, runs, features, first_stage, memory_mib=_memory_mib(data, planned, sizes_of(data))
     )
 
 
-def _expected_s(run: PlannedRun, sizes: _Sizes, known: Sequence[StoredRun]) -> tuple[float | None, bool]:
-    """Time of a run by the last one of the method, and whether that had the same configuration.
-
-    One of the same configuration comes first, then one on the same data set.
-    """
-    records = [own.record for own in known if own.record.method == run.method.card.id and own.record.counts]
-    if not records:
-        return None, False
-
-    config = digest(run.config.values)
-
-    def likeness(record: Record) -> tuple[bool, bool, str]:
-        return (
-            digest(record.config) == config,
-            record.protocol.dataset == run.protocol.dataset,
-            record.started,
-        )
-
-    nearest = max(records, key=likeness)
-    return _scaled_s(nearest, sizes), digest(nearest.config) == config
-
-
-def _scaled_s(record: Record, sizes: _Sizes) -> float:
-    """Fitting by training items, embedding by test items.
-
-    Fits that work on class means or covariances grow slower than that. Evaluation is what it took, and the
-    pairs of query and photo that there are more.
-    """
-    counts = record.counts
-    assert counts is not None  # the caller chose records with counts
-    of_items = sizes.n_train / max(1, counts.n_train_sketches + counts.n_train_photos)
-    more_pairs = max(0, sizes.n_queries * sizes.n_gallery - counts.n_queries * counts.n_gallery)
-    of_phase = {"fit": of_items, "read_seen": of_items, "fit_codes": of_items, "evaluate": 1.0}
-    of_test = (sizes.n_queries + sizes.n_gallery) / max(1, counts.n_queries + counts.n_gallery)
-    scaled = sum(seconds * of_phase.get(phase, of_test) for phase, seconds in record.phases_s.items())
-    return scaled + PAIR_S * more_pairs
-
-
-def _memory_mib(data: PreparedData, planned: Iterable[PlannedRun], sizes: dict[str, _Sizes]) -> float:
+def _memory_mib(data: PreparedData, planned: Iterable[PlannedRun], sizes: dict[str, Sizes]) -> float:
     largest = 0.0
     for run in planned:
         own = sizes[run.split.id]

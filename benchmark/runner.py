@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmark.claims import claimed
 from benchmark.display import Clock, SuiteDisplay
 from benchmark.execute import execute
 from benchmark.names import check_names
@@ -14,8 +16,9 @@ from benchmark.network_features import require_trainable
 from benchmark.opened import changed_files
 from benchmark.plan import PlannedRun, grid, plan
 from benchmark.prepare import PreparedData, Where
-from benchmark.records import StoredRun, lacking_text, read_run, run_folder, stored_runs, sweep
+from benchmark.records import StoredRun, lacking_text, read_run, run_folder, sweep
 from benchmark.registry import BACKBONES, DATASETS, METHODS
+from benchmark.run_times import guesses
 from benchmark.suite import Suite
 from datasets.arrangement import require_positives
 from datasets.backbones import make_backbone
@@ -24,12 +27,13 @@ from datasets.base import DatasetIndex
 from datasets.finetuning.finetuned import require_packages
 from datasets.splits import ZeroShotSplit
 
+_POLL_S = 1.0
 Rerun = Literal["missing", "failed", "all"]
 
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """What a suite came to: its runs in the order of the plan, and how many were executed now."""
+    """What a suite came to: its runs in the order of the plan, and how many were executed here and now."""
 
     runs: tuple[StoredRun, ...]
     n_executed: int
@@ -116,15 +120,40 @@ def run_suite(data: PreparedData, display: SuiteDisplay, *, rerun: Rerun = "miss
     n_kept = len(planned) - len(missing)
     if n_kept and missing:
         display.message(f"{n_kept} of {len(planned)} runs have a record already and are not repeated.")
-    with display.runs(missing, Clock(stored_runs(where.runs_dir))) as shown:
-        for run in missing:
-            # Another process may have finished it meanwhile: two of them share a suite.
-            theirs = {} if rerun == "all" else finished_runs([run], where, rerun)
-            fit_progress = shown.start(run)
-            stored = theirs.get(run.identity) or execute(run, data, fit_progress)
-            shown.end(run, stored)
+    before = recorded_runs(missing, where)
+    times = guesses(missing, data)
+    n_executed = 0
+    with display.runs(missing, Clock(lambda run: times[run.identity].seconds)) as shown:
+        for run in _claimed_in_turn(missing, where, display):
+            # Another process may have executed it meanwhile: two of them share a suite.
+            theirs = _new_record(run, before.get(run.identity), where)
+            progress = shown.start(run)
+            stored = theirs or execute(run, data, progress)
+            shown.end(run, stored, is_ours=theirs is None)
+            n_executed += theirs is None
             finished[run.identity] = stored
-    return SuiteResult(tuple(finished[run.identity] for run in planned), len(missing), data)
+    return SuiteResult(tuple(finished[run.identity] for run in planned), n_executed, data)
+
+
+def _claimed_in_turn(runs: Sequence[PlannedRun], where: Where, display: SuiteDisplay) -> Iterator[PlannedRun]:
+    """Yield every run once, claimed for as long as the caller is at it; those that others claim come last."""
+    waiting = list(runs)
+    while waiting:
+        for run in tuple(waiting):
+            with claimed(where.runs_dir, run.identity) as is_ours:
+                if is_ours:
+                    waiting.remove(run)
+                    yield run
+        if waiting:
+            display.message_once("Waiting for runs that another process is at.")
+            time.sleep(_POLL_S)
+
+
+def _new_record(run: PlannedRun, before: StoredRun | None, where: Where) -> StoredRun | None:
+    """The record of a run, where it is not the one from before."""
+    stored = recorded_runs([run], where).get(run.identity)
+    is_new = stored is not None and (before is None or stored.record.started != before.record.started)
+    return stored if is_new else None
 
 
 def features_of(runs: Sequence[PlannedRun]) -> list[tuple[ZeroShotSplit, bool]]:

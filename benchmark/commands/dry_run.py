@@ -45,7 +45,8 @@ def dry_run(grids: Sequence[Suite], where: Where, display: SuiteDisplay, *, reru
         for line in _lines(found):
             typer.echo(f"  {line}")
     unknown = f", and {n_networks} networks of a kind never fine-tuned here" if n_networks else ""
-    unknown += f", and {n_unknown} runs of methods that never ran here" if n_unknown else ""
+    if n_unknown:
+        unknown += f", {n_unknown} {_runs(n_unknown)} of methods that never ran judged by others"
     typer.echo(f"In all about {duration(total_s)}{unknown}. Nothing was run.")
     if faults:
         typer.echo(f"{len(faults)} of {n_grids} grids cannot run as they are: see above.")
@@ -106,14 +107,17 @@ def _lines(found: GridForecast) -> list[str]:
         f"runs: {len(found.runs) - len(waiting)} finished, {len(waiting)} to run",
     ]
     for own in waiting:
-        seconds = "time unknown" if own.seconds is None else f"about {duration(own.seconds)}"
-        if own.seconds is not None and not own.is_alike:
-            seconds += ", judged by another configuration"
-        lines.append(f"  {own.run.label}: {own.run.config.source}, {seconds}")
+        basis = f", {own.guess.basis}" if own.guess.basis else ""
+        time = f"about {duration(own.guess.seconds)}{basis}"
+        lines.append(f"  {own.run.label}: {own.run.config.source}, {time}")
     time = f"about {duration(found.seconds)}"
     if found.n_unknown_networks:
         time += f" and {found.n_unknown_networks} networks to fine-tune"
     if found.n_unknown:
-        time += f" and {found.n_unknown} runs of unknown time"
+        time += f", {found.n_unknown} {_runs(found.n_unknown)} judged by other methods"
     lines.append(f"memory: about {found.memory_mib / 1024:.1f} GiB; time: {time}")
     return lines
+
+
+def _runs(n: int) -> str:
+    return "run" if n == 1 else "runs"

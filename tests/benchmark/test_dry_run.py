@@ -196,12 +196,18 @@ def test_with_rerun_all_nothing_counts_as_finished(say: Say, really_run: Run) ->
     assert "runs: 0 finished, 1 to run" in printed
 
 
-def test_the_time_of_a_method_that_never_ran_is_unknown(say: Say, really_run: Run) -> None:
+def test_the_time_of_a_method_that_never_ran_is_that_of_others(say: Say, really_run: Run) -> None:
     really_run("mean_colour")
     _, printed = say(*FOLDER, "--methods", "mean_colour,dice", "--rerun", "all")
     assert re.search(r"^ +mean_colour, split, seed 0: [^,]+, about \d+ s$", printed, re.M)
-    assert re.search(r"^ +dice, split, seed 0: [^,]+, time unknown$", printed, re.M)
-    assert "and 1 runs of methods that never ran here" in printed
+    assert re.search(r"^ +dice, split, seed 0: [^,]+, about \d+ s, judged by other methods$", printed, re.M)
+    assert "1 run of methods that never ran judged by others" in printed
+
+
+def test_a_method_that_never_ran_here_takes_what_the_reference_results_took(say: Say) -> None:
+    _, printed = say(*FOLDER, "--methods", "centred")
+    assert re.search(r"centred, split, seed 0: default, about \d+ s, judged by the reference", printed)
+    assert "never ran" not in printed
 
 
 def test_the_time_of_an_earlier_run_is_scaled_by_what_each_phase_works_on(say: Say, really_run: Run) -> None:

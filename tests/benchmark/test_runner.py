@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from benchmark import runner
+from benchmark.claims import claimed
 from benchmark.display import SuiteDisplay
 from benchmark.errors import BenchmarkError
+from benchmark.plan import PlannedRun
 from benchmark.prepare import Where
 from benchmark.records import stored_runs
 from benchmark.registry import METHODS, load_plugin
 from benchmark.runner import SuiteResult, prepare_suite, run_suite
 from benchmark.suite import Suite, Variant
+from methods.base import FitProgress
 
 ROOT = Path(__file__).parents[2]
 
@@ -220,11 +227,7 @@ def test_a_killed_suite_goes_on_where_it_stopped(
     quick = write_plugin("quick")
     marker = tmp_path / "started"
     hanging = write_plugin("hanging", f"Path({str(marker)!r}).touch(); time.sleep(60)")
-    command = [
-        *(sys.executable, "run_benchmark.py", "run", "--dataset", "folder", "--data-root", str(picture_root)),
-        *("--plugin", str(quick), "--plugin", str(hanging), "--methods", "quick,hanging"),
-        *("--cache-dir", str(tmp_path / "cache"), "--results-dir", str(tmp_path / "results")),
-    ]
+    command = command_on(picture_root, tmp_path, quick, hanging)
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not marker.exists() and process.poll() is None and time.monotonic() < deadline:
@@ -237,3 +240,84 @@ def test_a_killed_suite_goes_on_where_it_stopped(
     assert done.returncode == 0, done.stderr
     assert "1 of 2 runs have a record already" in done.stderr
     assert {r.record.method for r in stored_runs(tmp_path / "results" / "runs")} == {"quick", "hanging"}
+
+
+def command_on(picture_root: Path, tmp_path: Path, *methods: Path) -> list[str]:
+    plugins = [part for path in methods for part in ("--plugin", str(path))]
+    return [
+        *(sys.executable, "run_benchmark.py", "run", "--dataset", "folder", "--data-root", str(picture_root)),
+        *(*plugins, "--methods", ",".join(path.stem for path in methods), "--threads", "1"),
+        *("--cache-dir", str(tmp_path / "cache"), "--results-dir", str(tmp_path / "results")),
+    ]
+
+
+@pytest.mark.slow  # 8 s: two processes that load torch
+def test_two_processes_share_the_runs_of_a_suite(
+    picture_root: Path, tmp_path: Path, write_plugin: Callable[..., Path]
+) -> None:
+    methods = [write_plugin(f"method_{i}", "time.sleep(1)") for i in range(6)]
+    command = command_on(picture_root, tmp_path, *methods)
+    both = [
+        subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        for _ in range(2)
+    ]
+    told = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    n_executed = [int(re.search(r"^(\d+) runs? executed", text, re.M)[1]) for text in told]
+    assert sum(n_executed) == 6, told
+    assert min(n_executed) > 0, told
+    assert len(list(stored_runs(tmp_path / "results" / "runs"))) == 6
+
+
+def test_runs_that_another_process_has_claimed_come_last(
+    run: Run, write_plugin: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        load_plugin(write_plugin(name))
+    identity = {stored.record.method: stored.record.identity for stored in run("one", "two").runs}
+    executed, waits = [], []
+    own_execute = runner.execute
+
+    def execute(planned, data, progress):
+        executed.append(planned.method.card.id)
+        return own_execute(planned, data, progress)
+
+    with contextlib.ExitStack() as other_process:
+        other_process.enter_context(claimed(tmp_path / "results" / "runs", identity["one"]))
+
+        def wait(seconds: float) -> None:
+            waits.append(tuple(executed))
+            other_process.close()
+
+        monkeypatch.setattr(runner, "execute", execute)
+        monkeypatch.setattr(runner, "time", SimpleNamespace(sleep=wait))
+        result = run("one", "two", rerun="all")
+    assert waits == [("two",)]
+    assert executed == ["two", "one"]
+    assert result.n_executed == 2
+
+
+@pytest.mark.parametrize("rerun", ["missing", "all"])
+def test_a_run_that_another_process_executed_meanwhile_is_taken_over(
+    run: Run, write_plugin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, rerun: str
+) -> None:
+    for name in ("one", "two"):
+        load_plugin(write_plugin(name))
+    known: list[PlannedRun] = []
+    own_execute, own_plan = runner.execute, runner.plan
+
+    def plan(cells, data):
+        known[:] = own_plan(cells, data)
+        return tuple(known)
+
+    def execute(planned, data, progress):
+        # While this process is at the first run, another one executes the second.
+        (other,) = (each for each in known if each.identity != planned.identity)
+        own_execute(other, data, FitProgress())
+        return own_execute(planned, data, progress)
+
+    monkeypatch.setattr(runner, "plan", plan)
+    monkeypatch.setattr(runner, "execute", execute)
+    result = run("one", "two", rerun=rerun)
+    assert [stored.record.status for stored in result.runs] == ["complete", "complete"]
+    assert result.n_executed == 1

@@ -313,7 +313,7 @@ def test_nothing_is_found_from_inside_a_run_with_a_live_display(real_data):
     (planned,) = plan(grid(real_data.suite, real_data.splits()), real_data)
     run = replace(planned, method=spy)
     display = SuiteDisplay(Console(file=io.StringIO(), force_terminal=True))
-    with display.runs([run], Clock()) as shown:
+    with display.runs([run], Clock(lambda run: 1.0)) as shown:
         stored = execute(run, real_data, shown.start(run))
     assert stored.record.status == "complete", stored.record.reason
     assert found == []
