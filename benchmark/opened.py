@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-_OWN_CODE = tuple(str(ROOT / name) + os.sep for name in ("benchmark", "datasets", "metrics"))
+_OWN = tuple(str(ROOT / name) + os.sep for name in ("benchmark", "datasets", "metrics"))
 _NO_FILES = ("/proc/", "/sys/", "/dev/")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
@@ -41,8 +41,8 @@ def watched(is_known: Callable[[Path], bool] = lambda path: False) -> Iterator[d
     """Yield a dict that holds, after the block, what the block read: file -> sha256 of its content.
 
     Files are named from the root of this repository, those elsewhere by their whole path. Not among them are
-    those of the Python environment, the harness's own code, what the block itself had written before, and
-    what `is_known` says of. A module counts as its source, whether that or its bytecode was read.
+    those of the Python environment, the harness's own code and data, what the block itself had written
+    before, and what `is_known` says of. A module counts as its source, whether that or its bytecode was read.
     """
     global _is_hooked
     if not _is_hooked:  # a hook cannot be taken back: there is one, and it is idle outside of blocks
@@ -127,8 +127,7 @@ def _read(watch: _Watch) -> Iterator[Path]:
         path = Path(name)
         if path.suffix == ".pyc":
             path = _source(path)
-        is_own = path.suffix == ".py" and str(path).startswith(_OWN_CODE)
-        if not is_own and not is_of_environment(path):
+        if not str(path).startswith(_OWN) and not is_of_environment(path):
             yield path
 
 

@@ -139,9 +139,9 @@ class Record(BaseModel):
     records that are older than the choice, whose vectors were the committed ones. class_vectors_sha256: of
     the vectors of all classes of the data set; of the committed ones, of their file.
     source_sha256: over what Python executes of the method's code. files_used: every other file outside of the
-    Python environment that was read while the method was imported, fitted or asked to embed, with the sha256
-    of its content; from the repository's root, elsewhere whole. config_is_for_other_code: the configuration
-    was searched for with another version of the code.
+    Python environment and the harness that was read while the method was imported, fitted or asked to embed,
+    with the sha256 of its content; from the repository's root, elsewhere whole. config_is_for_other_code: the
+    configuration was searched for with another version of the code.
     scores, per_class and the arrays beside the record are of queries of unseen classes; seen_scores of those
     of seen classes in the same gallery, where the setting has any.
     """

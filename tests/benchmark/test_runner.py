@@ -118,7 +118,8 @@ def test_a_run_is_current_while_what_it_read_is_unchanged(
 
 
 def test_methods_of_this_repository_read_no_file_beside_their_code(run: Run) -> None:
-    assert run("frozen", "procrustes").runs[0].record.files_used == {}
+    runs = run("frozen", "procrustes").runs
+    assert [stored.record.files_used for stored in runs] == [{}, {}]
 
 
 def test_a_failing_method_is_recorded_and_the_others_go_on(
