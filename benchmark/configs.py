@@ -122,8 +122,9 @@ def read_file(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BenchmarkError(f"configuration {path} is not valid TOML: {error}") from error
     unknown = [name for name in content if name not in TABLES]
-    if unknown or not isinstance(content.get("config"), dict):
-        fault = f"unknown: {', '.join(unknown)}" if unknown else "no table [config]"
+    no_table = [name for name in ("config", *content) if not isinstance(content.get(name), dict)]
+    if unknown or no_table:
+        fault = f"unknown: {', '.join(unknown)}" if unknown else f"no table [{no_table[0]}]"
         raise BenchmarkError(
             f"configuration {path}: {fault}. The parameters of one method go under [config]; `tune` adds "
             f"{', '.join(f'[{name}]' for name in TABLES[1:])}."

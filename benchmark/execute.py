@@ -17,14 +17,16 @@ from benchmark.grade import grade
 from benchmark.identity import is_for_other_code
 from benchmark.imports import source_files
 from benchmark.memory import PeakMemory
-from benchmark.opened import ROOT, watched
+from benchmark.opened import ROOT, read_by_modules, watched
 from benchmark.plan import PlannedRun
 from benchmark.prepare import PreparedData
 from benchmark.records import FineTuned, Record, StoredRun, write_run
-from benchmark.registry import METHODS
 from datasets.class_vectors import CLASS_VECTORS
 from datasets.settings import Modality
 from methods.base import FitProgress
+
+_read_before: dict[type, dict[str, str]] = {}
+"""Method -> what its runs in this process have read so far."""
 
 
 def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> StoredRun:
@@ -90,7 +92,9 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
 def _files_used(run: PlannedRun, opened: Mapping[str, str]) -> dict[str, str]:
     """What the method read beside its code when it was imported, and what in this run."""
     code = source_files(run.method)
-    found = {**METHODS.opened(run.method.card.id), **opened}
+    # What was read once and kept in memory serves all later runs of the process.
+    _read_before.setdefault(run.method, {}).update(opened)
+    found = _read_before[run.method] | read_by_modules([*code, *(ROOT / name for name in opened)])
     return {name: sha256 for name, sha256 in sorted(found.items()) if ROOT / name not in code}
 
 

@@ -69,7 +69,7 @@ def forecast(data: PreparedData, *, rerun: Rerun = "missing", counted: Counted |
     counted: what grids before this one are to make; what this one is to make is added.
     """
     planned = plan(cells_of(data.suite, data.splits()), data)
-    finished = {} if rerun == "all" else finished_runs(planned, data.where, rerun)
+    finished = finished_runs(planned, data.where, rerun)
     times = guesses(planned, data)
     runs = tuple(
         RunForecast(run, "finished" if run.identity in finished else "to run", times[run.identity])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from benchmark.imports import source_files
@@ -69,5 +68,4 @@ def source_sha256(method: type) -> str:
     `benchmark.imports` says which, `benchmark.syntax` what of them: no comment and no docstring makes another
     run.
     """
-    hashes = sorted(code_sha256(path.read_bytes()) for path in source_files(method))
-    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+    return digest({name: code_sha256(path.read_bytes()) for path, name in source_files(method).items()})

@@ -16,21 +16,24 @@ _PLUMBING = frozenset({ROOT / "benchmark" / "registry.py", ROOT / "benchmark" / 
 """What everybody imports and no number comes from: how plugins are found, and how errors are called."""
 
 
-def source_files(method: type) -> frozenset[Path]:
-    """Return the method's file and those that it imports, directly or through others.
+def source_files(method: type) -> dict[Path, str]:
+    """Return the method's file and those that it imports, directly or through others: file -> module.
 
     In this repository and wherever else modules lie outside of the Python environment. A method that is a
-    folder counts with every file in it.
+    folder counts with every file in it. The method's own module has no name, and those beside it in its
+    folder are named from there: a plugin is the same wherever it lies.
     """
     start = Path(inspect.getsourcefile(method) or "").resolve()
-    waiting = [(_module_at(path, method, start), path) for path in _files_beside(start)]
-    found = {path for _, path in waiting}
+    beside = _files_beside(start)
+    found = {path: ".".join(path.relative_to(start.parent).with_suffix("").parts) for path in beside}
+    found[start] = ""
+    waiting = [(_module_at(path, method, start), path) for path in beside]
     while waiting:
         for module, path in _imported(*waiting.pop()):
             if path not in found and path not in _PLUMBING and not is_of_environment(path):
-                found.add(path)
+                found[path] = module
                 waiting.append((module, path))
-    return frozenset(found)
+    return found
 
 
 def _files_beside(start: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from benchmark.opened import ROOT
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,30 @@ class MethodSource:
 
 @functools.cache
 def method_sources() -> dict[str, MethodSource]:
-    """Return the methods of this repository by id, sorted."""
+    """Return the methods of this repository whose id and title are written as literals, by id, sorted."""
     found = {}
-    for path in sorted((ROOT / "methods").glob("[!_]*.py")):
-        for node, card in _registered(_tree(path)):
-            origin = f"{path}:{node.decorator_list[0].lineno}"
-            found[card["id"]] = MethodSource(card["id"], card["title"], origin, _defaults(node, path))
+    for path in _files():
+        for node, card in _registered(path):
+            if card is not None:
+                origin = f"{path}:{node.decorator_list[0].lineno}"
+                found[card["id"]] = MethodSource(card["id"], card["title"], origin, _defaults(node, path))
     return dict(sorted(found.items()))
+
+
+@functools.cache
+def are_all_told() -> bool:
+    """Whether `method_sources` has every method of this repository; if not, only the registry knows."""
+    n_registrations = sum(path.read_text(encoding="utf-8").count("register_method(") for path in _files())
+    return n_registrations == len(method_sources())
+
+
+def _files() -> list[Path]:
+    """The modules that the registry imports, and those of methods that are folders."""
+    return [
+        path
+        for path in sorted((ROOT / "methods").rglob("*.py"))
+        if "register_method" in path.read_text(encoding="utf-8")
+    ]
 
 
 @functools.cache
@@ -44,16 +61,19 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_bytes())
 
 
-def _registered(tree: ast.Module) -> Iterator[tuple[ast.ClassDef, dict[str, str]]]:
-    """Classes under `@register_method(MethodCard(...))`, with the texts that the card is given."""
-    for node in tree.body:
+def _registered(path: Path) -> Iterator[tuple[ast.ClassDef, dict[str, str] | None]]:
+    """Classes under `@register_method(MethodCard(...))`, with id and title where these are literals."""
+    for node in _tree(path).body:
         for call in node.decorator_list if isinstance(node, ast.ClassDef) else ():
-            if isinstance(call, ast.Call) and ast.unparse(call.func) == "register_method":
-                (card,) = call.args
-                assert isinstance(node, ast.ClassDef)
-                assert isinstance(card, ast.Call)
-                texts = {own.arg: own.value for own in card.keywords if own.arg in ("id", "title")}
-                yield node, {str(name): ast.literal_eval(value) for name, value in texts.items()}
+            match call:
+                case ast.Call(func=ast.Name(id="register_method"), args=[ast.Call(keywords=keywords)]):
+                    assert isinstance(node, ast.ClassDef)
+                    texts = {own.arg: own.value for own in keywords if own.arg in ("id", "title")}
+                    try:
+                        card = {str(name): ast.literal_eval(value) for name, value in texts.items()}
+                    except ValueError:
+                        card = {}
+                    yield node, card if {"id", "title"} <= set(card) else None
 
 
 def _defaults(node: ast.ClassDef, path: Path) -> dict[str, Any] | None:

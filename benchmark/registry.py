@@ -15,13 +15,13 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from benchmark.errors import BenchmarkError
-from benchmark.opened import being_watched, watched
+from benchmark.opened import watched
 
 T = TypeVar("T", bound=type)
 _PLUGIN = "zs_sbir_plugin_"
@@ -41,7 +41,6 @@ class Registry(Generic[T]):
         self._group = entry_point_group
         self._entries: dict[str, T] = {}
         self._origins: dict[str, str] = {}
-        self._opened: dict[str, Mapping[str, str]] = {}
         self._is_discovered = False
         self._is_frozen = False
 
@@ -63,7 +62,6 @@ class Registry(Generic[T]):
             )
         self._entries[entry_id] = entry
         self._origins[entry_id] = origin
-        self._opened[entry_id] = being_watched()
 
     def discover(self) -> None:
         """Import every module of the package and every entry point, once."""
@@ -118,10 +116,6 @@ class Registry(Generic[T]):
         """Where the entry was written, as `file:line`."""
         self.get(entry_id)
         return self._origins[entry_id]
-
-    def opened(self, entry_id: str) -> Mapping[str, str]:
-        """Files that were read while the entry was imported, as `benchmark.opened.watched` has them."""
-        return self._opened.get(entry_id, {})
 
     def freeze(self) -> None:
         """Refuse new entries from now on, so that one suite sees one set of plugins."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +28,8 @@ from datasets.finetuning.finetuned import require_packages
 from datasets.splits import ZeroShotSplit
 
 _POLL_S = 1.0
+_N_NAMED = 3
+_STATUSES = ("complete", "partial", "failed", "skipped")
 Rerun = Literal["missing", "failed", "all"]
 
 
@@ -113,14 +115,14 @@ def run_suite(data: PreparedData, display: SuiteDisplay, *, rerun: Rerun = "miss
     sweep(where.runs_dir)
     cells = grid(data.suite, data.splits())
     planned = plan(cells, data)
-    finished = {} if rerun == "all" else finished_runs(planned, where, rerun)
+    before = recorded_runs(planned, where)
+    finished = _unrepeated(before, rerun)
     missing = [run for run in planned if run.identity not in finished]
     for split, is_finetuned in features_of(missing):
         data.prepare_features(split, is_finetuned=is_finetuned, stage=display.stage)
     n_kept = len(planned) - len(missing)
     if n_kept and missing:
         display.message(f"{n_kept} of {len(planned)} runs have a record already and are not repeated.")
-    before = recorded_runs(missing, where)
     times = guesses(missing, data)
     n_executed = 0
     with display.runs(missing, Clock(lambda run: times[run.identity].seconds)) as shown:
@@ -145,7 +147,9 @@ def _claimed_in_turn(runs: Sequence[PlannedRun], where: Where, display: SuiteDis
                     waiting.remove(run)
                     yield run
         if waiting:
-            display.message_once("Waiting for runs that another process is at.")
+            named = "; ".join(run.label for run in waiting[:_N_NAMED])
+            more = f"; and {len(waiting) - _N_NAMED} more" if len(waiting) > _N_NAMED else ""
+            display.message_once(f"Waiting for another process, which is at {named}{more}.")
             time.sleep(_POLL_S)
 
 
@@ -168,12 +172,13 @@ def features_of(runs: Sequence[PlannedRun]) -> list[tuple[ZeroShotSplit, bool]]:
 
 def finished_runs(planned: Sequence[PlannedRun], where: Where, rerun: Rerun) -> dict[str, StoredRun]:
     """Return what need not be run, by identity."""
-    repeat = {"skipped"} if rerun == "missing" else {"skipped", "failed"}
-    return {
-        identity: stored
-        for identity, stored in recorded_runs(planned, where).items()
-        if stored.record.status not in repeat
-    }
+    return _unrepeated(recorded_runs(planned, where), rerun)
+
+
+def _unrepeated(recorded: Mapping[str, StoredRun], rerun: Rerun) -> dict[str, StoredRun]:
+    """Return the recorded runs that stay as they are."""
+    repeat = {"missing": {"skipped"}, "failed": {"skipped", "failed"}, "all": {*_STATUSES}}[rerun]
+    return {identity: stored for identity, stored in recorded.items() if stored.record.status not in repeat}
 
 
 def recorded_runs(planned: Iterable[PlannedRun], where: Where) -> dict[str, StoredRun]:

@@ -3,7 +3,8 @@
 Comments, layout, positions, docstrings and other constants that stand alone, `pass`, and annotations within
 functions and of their arguments and results leave no trace when a function runs, and none here. Annotations
 in bodies of modules and classes are code: `ClassVar[int]` and `int` make different dataclasses. Blocks under
-`if TYPE_CHECKING:` are never entered.
+`if TYPE_CHECKING:` are never entered. Code that reads docstrings or annotations of functions at run time is
+not told apart by them, such as `functools.singledispatch` where `register` is given no type.
 
 Neither `ast.dump` nor bytecode is the same on all versions: so every node is written by the list `FIELDS`, of
 which empty ones are left out, such as `type_params`, which 3.11 does not have.
@@ -109,10 +110,13 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 def code_sha256(content: bytes) -> str:
     """Return the sha256 over what Python executes of a file with this content.
 
-    Where it is no Python of this version, over its bytes.
+    Where it is no Python of this version, or nested too deeply to be walked, over its bytes.
     """
     tree = _parsed(content)
-    written = content if tree is None else json.dumps(_form(tree, False)).encode()
+    try:
+        written = content if tree is None else json.dumps(_form(tree, False)).encode()
+    except RecursionError:  # an expression of hundreds of terms
+        written = content
     return hashlib.sha256(written).hexdigest()
 
 
@@ -120,7 +124,7 @@ def code_sha256(content: bytes) -> str:
 def import_statements(content: bytes) -> tuple[ast.Import | ast.ImportFrom, ...]:
     """Return a file's import statements, but for those that a type checker alone enters.
 
-    None if it is no Python of this version.
+    None of them for what is no Python of this version.
     """
     tree = _parsed(content)
     return () if tree is None else tuple(_imports(tree))
@@ -131,15 +135,17 @@ def _parsed(content: bytes) -> ast.Module | None:
         warnings.simplefilter("ignore")  # of wrong escapes: whoever runs the file sees them
         try:
             return ast.parse(content)
-        except (SyntaxError, ValueError):  # the second for zero bytes
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # the second for zero bytes
             return None
 
 
-def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    for child in ast.iter_child_nodes(_entered(node)):
-        if isinstance(child, (ast.Import, ast.ImportFrom)):
-            yield child
-        yield from _imports(child)
+def _imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield node
+        waiting += reversed(list(ast.iter_child_nodes(_entered(node))))
 
 
 def _form(value: Any, is_in_function: bool) -> Any:
@@ -156,7 +162,7 @@ def _form(value: Any, is_in_function: bool) -> Any:
     name = type(node).__name__
     is_inside = isinstance(node, _FUNCTIONS) or (is_in_function and not isinstance(node, ast.ClassDef))
     form: list[Any] = [name]
-    for field in FIELDS.get(name, ()):
+    for field in FIELDS.get(name, node._fields):
         own = getattr(node, field, None)
         if own is not None and (written := _form(own, is_inside)) != []:
             form.append([field, written])

@@ -231,7 +231,7 @@ def open_registries(monkeypatch):
     """Let a test register plugins, and forget them afterwards."""
     for registry in (METHODS, DATASETS, BACKBONES):
         registry.discover()
-        for table in ("_entries", "_origins", "_opened"):
+        for table in ("_entries", "_origins"):
             monkeypatch.setattr(registry, table, dict(getattr(registry, table)))
         monkeypatch.setattr(registry, "_is_frozen", False)
 

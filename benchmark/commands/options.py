@@ -45,8 +45,9 @@ Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="CPU threads. Results repeat bit for bit at equal threads."),
 ]
-_GPU_DRIVERS = ("libcuda.so.1", "nvcuda.dll", "libamdhip64.so")
-"""Without one of them torch has no GPU that it calls cuda."""
+_NVIDIA_DRIVERS = ("libcuda.so.1", "nvcuda.dll")
+_AMD_GPU = Path("/dev/kfd")
+"""Without one of these torch has no GPU that it calls cuda: it brings all but the driver itself."""
 RESULTS_DIR = Path(__file__).parents[2] / "results"
 
 
@@ -99,7 +100,7 @@ def check_device(device: str | None) -> None:
         raise BenchmarkError(
             f"--device {device}: torch has no such device here. Give cpu, cuda, cuda:1 or cuda:0,1."
         )
-    if not any(map(_can_be_loaded, _GPU_DRIVERS)):
+    if not (_AMD_GPU.exists() or any(map(_can_be_loaded, _NVIDIA_DRIVERS))):
         raise BenchmarkError(f"--device {device}: torch has no such device here. It has: cpu.")
 
 

@@ -248,3 +248,13 @@ def test_values_are_refused_before_torch_is_loaded_in_the_words_of_afterwards(va
             said.append(str(error).removeprefix("here: "))
     assert len(said) == (2 if is_refused else 0)
     assert len(set(said)) == is_refused
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"), [("[config]\n[tuned_on]", "lacks"), ("made_with = 'x'\n[config]", "no table")]
+)
+def test_a_table_that_is_none_or_lacks_facts_is_refused(text, fault, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    with pytest.raises(BenchmarkError, match=fault):
+        configs.read_file(path)

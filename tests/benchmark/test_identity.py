@@ -115,6 +115,16 @@ def test_what_is_executed_of_a_method_counts_and_nothing_else(load):
     assert source_sha256(one) == source_sha256(load('"""One."""\nx = 1  # not 2', "zs_same"))
 
 
+def test_code_that_changes_places_with_other_code_counts(load, tmp_path):
+    (tmp_path / "zs_left.py").write_text("x = 1")
+    (tmp_path / "zs_right.py").write_text("x = 2")
+    method = load("import zs_left, zs_right")
+    before = source_sha256(method)
+    (tmp_path / "zs_left.py").write_text("x = 2")
+    (tmp_path / "zs_right.py").write_text("x = 1")
+    assert source_sha256(method) != before
+
+
 @pytest.mark.parametrize(
     "imports",
     [

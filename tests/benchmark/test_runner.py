@@ -85,7 +85,7 @@ READS = {
     "in fit": "self.weight = float((Path(__file__).parent / 'weight.txt').read_text())",
     "in a helper that fit looks for": (
         "import importlib, sys; sys.path.insert(0, str(Path(__file__).parent / 'elsewhere')); "
-        "sys.modules.pop('zs_weight', None); self.weight = importlib.import_module('zs_weight').WEIGHT"
+        "self.weight = importlib.import_module('zs_weight').WEIGHT"
     ),
     "when it is imported": "pass\n\nWEIGHT = float((Path(__file__).parent / 'weight.txt').read_text())",
 }
@@ -102,19 +102,24 @@ def test_a_run_is_current_while_what_it_read_is_unchanged(
     statement, _, at_import = fit.partition("\n\n")
     path = write_plugin("mean_colour", statement)
     path.write_text(path.read_text().replace("\n\n@register", f"\n\n{at_import}\n\n@register"))
+    path.write_text(path.read_text().replace("is_random=False", "is_random=True"))
+    sys.modules.pop("zs_weight", None)
     load_plugin(path)
-    first = run("mean_colour").runs[0].record
+    first, second = (stored.record for stored in run("mean_colour", seeds=(0, 1)).runs)
     assert first.status == "complete", first.reason
     (name,) = first.files_used
     assert Path(name) in (weight, helper)
-    assert run("mean_colour").n_executed == 0
+    assert second.files_used == first.files_used  # though the process had read it before
+    assert run("mean_colour", seeds=(0, 1)).n_executed == 0
     Path(name).write_text(Path(name).read_text().replace("1.5", "2.25"))
     monkeypatch.setattr(METHODS, "_is_frozen", False)  # as in a new process
+    sys.modules.pop("zs_weight", None)
     load_plugin(path)
-    again = run("mean_colour")
-    assert again.n_executed == 1
-    assert again.runs[0].record.files_used[name] != first.files_used[name]
-    assert run("mean_colour").n_executed == 0
+    again = run("mean_colour", seeds=(0, 1))
+    assert again.n_executed == 2
+    for stored in again.runs:
+        assert stored.record.files_used[name] != first.files_used[name]
+    assert run("mean_colour", seeds=(0, 1)).n_executed == 0
 
 
 def test_methods_of_this_repository_read_no_file_beside_their_code(run: Run) -> None:
@@ -298,26 +303,34 @@ def test_runs_that_another_process_has_claimed_come_last(
     assert result.n_executed == 2
 
 
+@pytest.mark.parametrize("during", ["features", "a run"])
 @pytest.mark.parametrize("rerun", ["missing", "all"])
 def test_a_run_that_another_process_executed_meanwhile_is_taken_over(
-    run: Run, write_plugin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, rerun: str
+    run: Run, write_plugin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, rerun: str, during: str
 ) -> None:
     for name in ("one", "two"):
         load_plugin(write_plugin(name))
     known: list[PlannedRun] = []
     own_execute, own_plan = runner.execute, runner.plan
 
+    data_of_suite = []
+
     def plan(cells, data):
-        known[:] = own_plan(cells, data)
+        known[:], data_of_suite[:] = own_plan(cells, data), [data]
         return tuple(known)
 
+    def features_of(missing):
+        if during == "features":
+            own_execute(known[1], data_of_suite[0], FitProgress())
+        return []
+
     def execute(planned, data, progress):
-        # While this process is at the first run, another one executes the second.
-        (other,) = (each for each in known if each.identity != planned.identity)
-        own_execute(other, data, FitProgress())
+        if during == "a run":
+            own_execute(known[1], data, FitProgress())
         return own_execute(planned, data, progress)
 
     monkeypatch.setattr(runner, "plan", plan)
+    monkeypatch.setattr(runner, "features_of", features_of)
     monkeypatch.setattr(runner, "execute", execute)
     result = run("one", "two", rerun=rerun)
     assert [stored.record.status for stored in result.runs] == ["complete", "complete"]

@@ -127,6 +127,13 @@ def test_what_is_no_python_counts_by_its_bytes(content):
     assert import_statements(content) == ()
 
 
+@pytest.mark.parametrize("content", ["x = " + "a + " * 5000 + "a", "x = f" + "(1)" * 3000])
+def test_what_is_nested_too_deeply_counts_all_the_same(content):
+    assert sha(content) == sha(content)
+    assert sha(content) != sha(content + "\ny = 1")
+    assert import_statements(content.encode()) == ()
+
+
 def test_every_field_of_every_node_of_this_python_is_listed_or_left_out_on_purpose():
     nodes = {
         name: kind

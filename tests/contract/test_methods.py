@@ -209,6 +209,7 @@ def test_a_method_that_is_random_against_its_card_is_noticed():
 
     with pytest.raises(AssertionError, match="is_random=False promises"):
         check_same_seed_same_result(Drawing)
+    check_sees_nothing(Drawing)
 
 
 def test_a_state_that_lacks_a_tensor_is_noticed():
@@ -242,3 +243,4 @@ def test_a_fit_that_finds_the_unseen_items_by_the_call_stack_is_noticed():
 
     with pytest.raises(AssertionError, match="fit has found a way to them"):
         check_sees_nothing(Climbing)
+    check_same_seed_same_result(Climbing)
