@@ -220,6 +220,22 @@ def pytest_configure() -> None:
     torch.set_num_threads(1)
 
 
+MOST_SLOW = 40
+NEVER_SLOW = ("tests/contract/", "tests/metrics/", "tests/benchmark/test_records.py")
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what `make test` leaves out small, and nothing of what all results rest on."""
+    slow = [item.nodeid for item in items if item.get_closest_marker("slow")]
+    wrong = [name for name in slow if name.startswith(NEVER_SLOW)]
+    if wrong or len(slow) > MOST_SLOW:
+        raise pytest.UsageError(
+            f"{len(slow)} tests are marked slow, {MOST_SLOW} may be, and none of {', '.join(NEVER_SLOW)}: "
+            f"{', '.join(wrong) or 'make some of them quicker'}."
+        )
+
+
 @pytest.fixture(scope="session")
 def tiny_world() -> TinyWorld:
     """Seventeen generated classes: ten to train on, three for validation, four unseen."""
