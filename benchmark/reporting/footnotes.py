@@ -58,9 +58,10 @@ class Note:
 
 
 def footnotes(comparison: Comparison, metric_ids: Sequence[str]) -> tuple[Note, ...]:
-    """All footnotes of a table that shows these metrics, what was measured first, exceptions last."""
+    """The footnotes of a table of these metrics: what is out of date, what was measured, exceptions."""
     gallery = PLURALS[comparison.protocol.modalities[1]]
     written = (
+        ("Out of date", "; ".join(_out_of_date(comparison))),
         ("Data", _data(comparison)),
         ("Setting", _setting(comparison.protocol)),
         ("Sizes", "; ".join(_sizes(comparison.folds, gallery))),
@@ -96,6 +97,13 @@ def cost_notes(comparison: Comparison) -> tuple[Note, ...]:
         measured += " What ITQ fits, a projection and a rotation, is in neither fit nor parameters."
     notes = footnotes(comparison, (comparison.main_metric,))
     return (Note("Cost", measured), *(note for note in notes if note.label in shown))
+
+
+def _out_of_date(comparison: Comparison) -> Iterator[str]:
+    for row in comparison.rows:
+        if row.changed_files:
+            files = ", ".join(row.changed_files)
+            yield f"the numbers of {row.name} are of other contents of {files}, which it reads: run it again"
 
 
 def _data(comparison: Comparison) -> str:

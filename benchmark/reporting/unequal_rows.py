@@ -35,9 +35,6 @@ def unequal_rows(comparison: Comparison) -> Iterator[str]:
     if older:
         yield f"recorded by a version that did not note which files a method reads: {', '.join(older)}"
     for row in rows:
-        if row.changed_files:
-            files = ", ".join(row.changed_files)
-            yield f"{row.name} read files that have changed since ({files}): run it again"
         fewer = {
             fold.split: f"{n} of {fold.counts.n_seen_classes}"
             for fold in comparison.folds

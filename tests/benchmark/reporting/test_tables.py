@@ -339,8 +339,11 @@ def test_a_row_whose_files_have_changed_since_says_so(make_run, tmp_path):
         path.write_text("1")
     files = dict.fromkeys(map(str, (same, other)), hashlib.sha256(b"1").hexdigest())
     other.write_text("2")
-    text = _notes(compare([make_run(files_used=files)]))["Unequal"]
-    assert f"centred read files that have changed since ({other}): run it again" in text
+    notes = _notes(compare([make_run(files_used=files), make_run("frozen")]))
+    assert next(iter(notes)) == "Out of date"  # before anything else is read
+    assert notes["Out of date"] == (
+        f"the numbers of centred are of other contents of {other}, which it reads: run it again"
+    )
 
 
 def test_a_configuration_searched_for_with_other_code_is_told_apart(make_run):
