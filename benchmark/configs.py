@@ -185,7 +185,8 @@ def config_path(choice: str) -> Path | None:
     path = Path(choice)
     if not path.is_file():
         raise BenchmarkError(
-            f"no configuration '{choice}'. Give tuned, {', '.join(NAMED)}, or the path of a .toml file."
+            f"no configuration '{choice}'. Give tuned, {', '.join(NAMED)}, or the path of a .toml file; "
+            f"{path.absolute()} is none."
         )
     return path
 

@@ -125,9 +125,12 @@ class _Runs:
         left = f", {duration(self._left_s(0.0))} left" if self._waiting and self.live is None else ""
         took = f"{seconds:.1f} s{left}" if is_ours else f"another process{left}"
         self._display.message(
-            f"[{self._n_planned - len(self._waiting)}/{self._n_planned}] {run.run_id}  {run.label}: "
-            f"{result}  ({took})"
+            f"[{self._n_done}/{self._n_planned}] {run.run_id}  {run.label}: {result}  ({took})"
         )
+
+    @property
+    def _n_done(self) -> int:
+        return self._n_planned - len(self._waiting)
 
     def _fraction(self) -> float:
         progress = self._progress
@@ -143,11 +146,9 @@ class _Runs:
         if self.live is None or not self._waiting:
             return
         now, progress, fraction = time.monotonic(), self._progress, self._fraction()
-        n_done = self._n_planned - len(self._waiting)
         left = duration(self._left_s(now - self._started))
-        self.live.update(
-            self._suite, completed=n_done + fraction, status=f"{n_done}/{self._n_planned} runs  {left} left"
-        )
+        status = f"{self._n_done}/{self._n_planned} runs  {left} left"
+        self.live.update(self._suite, completed=self._n_done + fraction, status=status)
         steps = f"{progress.unit} {progress.done}/{progress.total}" if progress.total else ""
         self.live.update(self._run, completed=fraction, status=f"{steps} {progress.note}")
 

@@ -39,6 +39,10 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.safetensors"
         opened: dict[str, str] = {}
+
+        def ended(**fields: Any) -> Record:
+            return record.model_copy(update={"files_used": _files_used(run, opened), **fields})
+
         try:
             task = data.task(run.split, run.method.card, is_finetuned=run.is_finetuned)
             with watched(data.is_own_file) as opened:
@@ -58,19 +62,16 @@ def execute(run: PlannedRun, data: PreparedData, progress: FitProgress) -> Store
                 phases_s = {**embedded.phases_s, "evaluate": time.perf_counter() - start}
                 embedded.method.save(model)
         except NotRunnable as error:
-            files = _files_used(run, opened)
-            return write_run(runs_dir, _with(record, status="skipped", reason=str(error), files_used=files))
+            return write_run(runs_dir, ended(status="skipped", reason=str(error)))
         except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}"
             return write_run(
                 runs_dir,
-                _with(record, status="failed", reason=reason, files_used=_files_used(run, opened)),
+                ended(status="failed", reason=reason),
                 curves=progress.curves,
                 log=traceback.format_exc(),
             )
-        finished = _with(
-            record,
-            files_used=_files_used(run, opened),
+        finished = ended(
             status="partial" if data.is_partial else "complete",
             phases_s={name: round(seconds, 4) for name, seconds in phases_s.items()},
             peak_mib=_rounded(peak.process_mib()),
@@ -143,7 +144,3 @@ def _rounded(mib: float | None) -> float | None:
 
 def _plain(card: dict[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in card.items()}
-
-
-def _with(record: Record, **fields: Any) -> Record:
-    return record.model_copy(update=fields)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from benchmark.configs import check_values, config_path, read_file
@@ -25,7 +24,10 @@ def check_names(suite: Suite) -> None:
     known, for a file of class vectors that is not there or of no known form, and for a configuration that no
     method of the suite can have.
     """
-    check_methods(() if suite.methods == "all" else suite.methods)
+    known = method_ids()
+    for method in () if suite.methods == "all" else suite.methods:
+        if method not in known:
+            raise METHODS.unknown(method, known)
     make_backbone(suite.backbone, Weights(suite.weights))
     preset(suite.preprocessing)
     open_class_vectors(suite.class_vectors)
@@ -39,13 +41,9 @@ def check_names(suite: Suite) -> None:
     _check_config_file(suite)
 
 
-def check_methods(names: Iterable[str]) -> None:
-    """Raise BenchmarkError for a method that is not known, without importing those of this repository."""
-    for name in names:
-        if are_all_told():
-            METHODS.check(name, in_source=method_sources())
-        else:
-            METHODS.get(name)
+def method_ids() -> tuple[str, ...]:
+    """Return the ids of all methods, sorted, without importing those of this repository if that can be."""
+    return METHODS.ids_beside(method_sources()) if are_all_told() else METHODS.ids()
 
 
 def _check_config_file(suite: Suite) -> None:

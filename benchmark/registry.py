@@ -8,19 +8,18 @@ the entry-point group of an installed package.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib
 import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Collection
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, close_names
 from benchmark.opened import watched
 
 T = TypeVar("T", bound=type)
@@ -68,44 +67,43 @@ class Registry(Generic[T]):
         if self._is_discovered:
             return
         self._is_discovered = True
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            if not module.name.startswith("_"):
-                with watched():
+        with watched():
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__):
+                if not module.name.startswith("_"):
                     importlib.import_module(f"{self._package}.{module.name}")
-        for point in entry_points(group=self._group) if self._group else ():
-            try:
-                with watched():
+            for point in self._points():
+                try:
                     point.load()
-            except Exception as error:
-                raise BenchmarkError(
-                    f"the installed plugin '{point.name}' ({point.value}) could not be imported: "
-                    f"{type(error).__name__}: {error}. Mend or uninstall the package that declares it."
-                ) from error
+                except Exception as error:
+                    raise BenchmarkError(
+                        f"the installed plugin '{point.name}' ({point.value}) could not be imported: "
+                        f"{type(error).__name__}: {error}. Mend or uninstall the package that declares it."
+                    ) from error
+
+    def _points(self) -> EntryPoints | tuple[()]:
+        return entry_points(group=self._group) if self._group else ()
 
     def get(self, entry_id: str) -> T:
         """Return the class with this id. Raises BenchmarkError with close names and all known ids."""
         self.discover()
         if entry_id not in self._entries:
-            raise self._unknown(entry_id, self._entries)
+            raise self.unknown(entry_id, self.ids())
         return self._entries[entry_id]
 
-    def check(self, entry_id: str, *, in_source: Collection[str]) -> None:
-        """Raise as `get` does, importing as little as tells. in_source: ids in the source of the package."""
-        if entry_id in self._entries or entry_id in in_source:
-            return
-        if self._is_discovered or (self._group and entry_points(group=self._group)):
-            self.get(entry_id)
-        else:
-            raise self._unknown(entry_id, {*self._entries, *in_source})
-
-    def _unknown(self, entry_id: str, known: Collection[str]) -> BenchmarkError:
-        close = difflib.get_close_matches(entry_id, sorted(known), n=3)
-        hint = f" Close names: {', '.join(close)}." if close else ""
+    def unknown(self, entry_id: str, known: Sequence[str]) -> BenchmarkError:
+        """Return the error for an id that is not among the known ones."""
         plugin = " A method of yours comes with --plugin FILE." if self.noun == "method" else ""
         return BenchmarkError(
-            f"no {self.noun} named '{entry_id}'.{hint} Known: {', '.join(sorted(known)) or 'none'}.{plugin}"
+            f"no {self.noun} named '{entry_id}'.{close_names(entry_id, known)} Known: "
+            f"{', '.join(known) or 'none'}.{plugin}"
         )
+
+    def ids_beside(self, in_source: Iterable[str]) -> tuple[str, ...]:
+        """All known ids, sorted, importing as little as tells. in_source: those that the source names."""
+        if self._is_discovered or self._points():
+            return self.ids()
+        return tuple(sorted({*self._entries, *in_source}))
 
     def ids(self) -> tuple[str, ...]:
         """All known ids, sorted."""

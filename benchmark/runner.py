@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,16 +29,19 @@ from datasets.splits import ZeroShotSplit
 
 _POLL_S = 1.0
 _N_NAMED = 3
-_STATUSES = ("complete", "partial", "failed", "skipped")
 Rerun = Literal["missing", "failed", "all"]
 
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """What a suite came to: its runs in the order of the plan, and how many were executed here and now."""
+    """What a suite came to: its runs in the order of the plan.
+
+    n_executed: how many were executed here and now. n_of_others: and meanwhile by another process.
+    """
 
     runs: tuple[StoredRun, ...]
     n_executed: int
+    n_of_others: int
     data: PreparedData
 
     @property
@@ -115,7 +118,7 @@ def run_suite(data: PreparedData, display: SuiteDisplay, *, rerun: Rerun = "miss
     sweep(where.runs_dir)
     cells = grid(data.suite, data.splits())
     planned = plan(cells, data)
-    before = recorded_runs(planned, where)
+    before = recorded_runs(planned, where, when_outdated=display.message)
     finished = _unrepeated(before, rerun)
     missing = [run for run in planned if run.identity not in finished]
     for split, is_finetuned in features_of(missing):
@@ -124,7 +127,7 @@ def run_suite(data: PreparedData, display: SuiteDisplay, *, rerun: Rerun = "miss
     if n_kept and missing:
         display.message(f"{n_kept} of {len(planned)} runs have a record already and are not repeated.")
     times = guesses(missing, data)
-    n_executed = 0
+    n_executed = n_of_others = 0
     with display.runs(missing, Clock(lambda run: times[run.identity].seconds)) as shown:
         for run in _claimed_in_turn(missing, where, display):
             # Another process may have executed it meanwhile: two of them share a suite.
@@ -133,8 +136,9 @@ def run_suite(data: PreparedData, display: SuiteDisplay, *, rerun: Rerun = "miss
             stored = theirs or execute(run, data, progress)
             shown.end(run, stored, is_ours=theirs is None)
             n_executed += theirs is None
+            n_of_others += theirs is not None
             finished[run.identity] = stored
-    return SuiteResult(tuple(finished[run.identity] for run in planned), n_executed, data)
+    return SuiteResult(tuple(finished[run.identity] for run in planned), n_executed, n_of_others, data)
 
 
 def _claimed_in_turn(runs: Sequence[PlannedRun], where: Where, display: SuiteDisplay) -> Iterator[PlannedRun]:
@@ -177,14 +181,19 @@ def finished_runs(planned: Sequence[PlannedRun], where: Where, rerun: Rerun) -> 
 
 def _unrepeated(recorded: Mapping[str, StoredRun], rerun: Rerun) -> dict[str, StoredRun]:
     """Return the recorded runs that stay as they are."""
-    repeat = {"missing": {"skipped"}, "failed": {"skipped", "failed"}, "all": {*_STATUSES}}[rerun]
+    if rerun == "all":
+        return {}
+    repeat = {"skipped"} if rerun == "missing" else {"skipped", "failed"}
     return {identity: stored for identity, stored in recorded.items() if stored.record.status not in repeat}
 
 
-def recorded_runs(planned: Iterable[PlannedRun], where: Where) -> dict[str, StoredRun]:
+def recorded_runs(
+    planned: Iterable[PlannedRun], where: Where, *, when_outdated: Callable[[str], None] = lambda text: None
+) -> dict[str, StoredRun]:
     """Return the planned runs that have a record, whatever became of them, by identity.
 
-    Where a file has changed that the method read beside its code, the record is of another run.
+    Where a file has changed that the method read beside its code, the record no longer counts, as
+    `when_outdated` is told; the run that is repeated takes its place.
     """
     recorded = {}
     for run in planned:
@@ -195,6 +204,10 @@ def recorded_runs(planned: Iterable[PlannedRun], where: Where) -> dict[str, Stor
             stored = read_run(folder)
         except ValueError:
             continue  # unreadable: the run is executed again and replaces it
-        if stored.record.identity == run.identity and not changed_files(stored.record.files_used):
+        if stored.record.identity != run.identity:
+            continue
+        if changed := changed_files(stored.record.files_used):
+            when_outdated(f"{run.label}: runs again, since what it read has changed: {', '.join(changed)}")
+        else:
             recorded[run.identity] = stored
     return recorded

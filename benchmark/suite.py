@@ -5,7 +5,6 @@ A suite is one grid of runs, or several (`[[grid]]`), each of which is measured 
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from pydantic import (
 )
 
 from benchmark.codes.term import CodeKind, Codes
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, close_names
 from datasets.class_vectors import CLASS_VECTORS_ID
 from datasets.finetuning.recipe import DEFAULT, Recipe
 from datasets.settings import Direction, Queries, Relevance, Setting, Terms
@@ -198,10 +197,10 @@ def load_suite(name: str) -> tuple[Suite, ...]:
             raise BenchmarkError(
                 f"no suite file {path}. Suites of the repository: {', '.join(suite_names())}."
             )
-        close = difflib.get_close_matches(name, suite_names(), n=3)
-        hint = f" Close names: {', '.join(close)}." if close else ""
+        known = suite_names()
         raise BenchmarkError(
-            f"no suite '{name}'.{hint} Known: {', '.join(suite_names())}; or give the path of a .toml file."
+            f"no suite '{name}'.{close_names(name, known)} Known: {', '.join(known)}; or give the path of a "
+            ".toml file."
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -78,7 +78,6 @@ def evaluate(
     published = None if protocol is None else _published(protocol)
     given = {"--metrics": metrics, "--ties": ties, "--protocol": protocol}
     _refuse_contradictions([flag for flag, value in given.items() if value is not None], all_protocols)
-    options.check_device(device)
     device = options.set_up(device, None)
     from benchmark import readings
     from benchmark.embedding_files import match, read_embeddings

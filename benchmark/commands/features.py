@@ -53,7 +53,6 @@ def features(
     run_benchmark.py features --datasets folder --data-root DIR --device cuda:0,1
     """
     options.load_plugins(plugin)
-    options.check_device(device)
     from benchmark.names import check_names
     from benchmark.suite import Suite
 

@@ -85,11 +85,15 @@ def next_commands(name: str, plugin: Path, test: Path) -> tuple[str, str]:
 
 def _refuse_taken(name: str) -> None:
     from benchmark.method_sources import method_sources
+    from benchmark.names import method_ids
+    from benchmark.registry import METHODS
 
-    taken = method_sources()
+    taken = method_ids()
     if name in taken:
+        source = method_sources().get(name)
+        origin = source.origin if source else METHODS.origin(name)
         raise BenchmarkError(
-            f"a method '{name}' exists ({taken[name].origin}), and ids are unique. Choose another name. "
+            f"a method '{name}' exists ({origin}), and ids are unique. Choose another name. "
             f"Taken: {', '.join(taken)}."
         )
     # A file of this name would be imported in the module's place wherever its folder is searched first.

@@ -92,7 +92,7 @@ def load_plugins(plugins: list[Path] | None) -> None:
         load_plugin(path)
 
 
-def check_device(device: str | None) -> None:
+def _check_device(device: str | None) -> None:
     """Raise BenchmarkError for what is no device, and for a GPU where no driver of one is installed."""
     if device is None or device == "cpu":
         return
@@ -115,7 +115,11 @@ def _can_be_loaded(library: str) -> bool:
 
 
 def set_up(device: str | None, threads: int | None) -> str:
-    """Set the threads and return the device. Raises BenchmarkError for a device that is not there."""
+    """Set the threads and return the device. Raises BenchmarkError for a device that is not there.
+
+    From here on torch is loaded: what can be answered without it comes before.
+    """
+    _check_device(device)
     import torch
 
     from datasets.devices import devices_of

@@ -55,9 +55,11 @@ def report(result: SuiteResult, name: str, results_dir: Path, display: SuiteDisp
     seconds = sum(sum(run.record.phases_s.values()) for run in result.runs)
     networks = {own.key: own.seconds for run in result.runs for own in run.record.finetuning.values()}
     trained = f", fine-tuning before them {duration(sum(networks.values()))}" if networks else ""
+    n_kept = len(result.runs) - result.n_executed - result.n_of_others
+    others = f"{result.n_of_others} by another process, " if result.n_of_others else ""
     display.message(
-        f"{result.n_executed} {'run' if result.n_executed == 1 else 'runs'} executed, "
-        f"{len(result.runs) - result.n_executed} kept; fits and evaluation took {duration(seconds)}{trained}."
+        f"{result.n_executed} {'run' if result.n_executed == 1 else 'runs'} executed, {others}{n_kept} kept; "
+        f"fits and evaluation took {duration(seconds)}{trained}."
     )
     console = Console()
     for path in paths:

@@ -166,7 +166,6 @@ def run(
     run_benchmark.py run --dataset emoji54 --direction photo2photo --preprocessing zse
     """
     options.load_plugins(plugin)
-    options.check_device(device)
     from benchmark.commands.flagged_grids import changed, fitting, given
     from benchmark.names import check_names
     from benchmark.suite import load_suite

@@ -38,7 +38,6 @@ def tune(
     run_benchmark.py tune my_method --plugin my_method.py --splits fold0 --trials 10
     """
     options.load_plugins(plugin)
-    options.check_device(device)
     from benchmark.names import check_names
     from benchmark.suite import Suite
 

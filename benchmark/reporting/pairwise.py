@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, close_names
 from benchmark.records import StoredRun
 from benchmark.reporting.class_effects import ClassEffect, ClassMeans, by_class
 from benchmark.reporting.comparison import Comparison, compare
@@ -134,10 +133,8 @@ def _tested(rows: Sequence[Row], effects: Sequence[tuple[ClassEffect, ...]], met
 
 
 def _unknown(wanted: str, names: Sequence[str]) -> str:
-    close = difflib.get_close_matches(wanted, names, n=3)
-    hint = f" Close names: {', '.join(close)}." if close else ""
     return (
-        f"no row '{wanted}' among the chosen runs.{hint} Rows: {', '.join(names)}. "
+        f"no row '{wanted}' among the chosen runs.{close_names(wanted, names)} Rows: {', '.join(names)}. "
         "--suite, or --dataset for all runs of a data set, chooses others."
     )
 

@@ -115,7 +115,10 @@ def test_a_run_is_current_while_what_it_read_is_unchanged(
     monkeypatch.setattr(METHODS, "_is_frozen", False)  # as in a new process
     sys.modules.pop("zs_weight", None)
     load_plugin(path)
+    told: list[str] = []
+    monkeypatch.setattr(SuiteDisplay, "message", lambda display, text: told.append(text))
     again = run("mean_colour", seeds=(0, 1))
+    assert f"mean_colour, split, seed 0: runs again, since what it read has changed: {name}" in told
     assert again.n_executed == 2
     for stored in again.runs:
         assert stored.record.files_used[name] != first.files_used[name]
@@ -334,4 +337,4 @@ def test_a_run_that_another_process_executed_meanwhile_is_taken_over(
     monkeypatch.setattr(runner, "execute", execute)
     result = run("one", "two", rerun=rerun)
     assert [stored.record.status for stored in result.runs] == ["complete", "complete"]
-    assert result.n_executed == 1
+    assert (result.n_executed, result.n_of_others) == (1, 1)
